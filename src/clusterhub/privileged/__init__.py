@@ -1,0 +1,1 @@
+"""Everything that is done as a person goes through here."""

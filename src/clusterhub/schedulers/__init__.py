@@ -1,0 +1,1 @@
+"""Batch systems: how to ask them, how to read their answers."""

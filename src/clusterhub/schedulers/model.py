@@ -1,0 +1,174 @@
+"""What every scheduler has in common: requests, jobs, snapshots. Values only; nothing here does I/O."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from clusterhub.errors import ClusterhubError
+
+
+class JobState(enum.Enum):
+    """Where a job is in its life. UNKNOWN means that we could not tell, and changes nothing."""
+
+    QUEUED = "queued"
+    STARTING = "starting"  # nodes are given; the scheduler is booting or configuring them
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    ENDING = "ending"  # it will not run again; the scheduler is still cleaning up
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_live(self) -> bool:
+        """True while the job runs or may yet run."""
+        return self in (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.SUSPENDED)
+
+    @property
+    def is_over(self) -> bool:
+        """True once the job cannot run any more."""
+        return self in (JobState.ENDING, JobState.ENDED)
+
+
+class Outcome(enum.Enum):
+    """How a job ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIME_LIMIT = "time limit"
+    OUT_OF_MEMORY = "out of memory"
+    NODE_FAILED = "node failed"
+    BOOT_FAILED = "boot failed"
+    PREEMPTED = "preempted"
+    DEADLINE = "deadline"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An amount of memory, per node or per CPU."""
+
+    bytes: int
+    per: Literal["node", "cpu"] = "node"
+
+
+@dataclass(frozen=True)
+class Gpus:
+    """GPUs per node; ``type`` is the scheduler's word for the model, None for any."""
+
+    count: int
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """The resolved, checked thing to submit. Everything optional that is None or empty is left out."""
+
+    tag: str
+    """Unique to this hub and this session; see `clusterhub.spawner.tags`. Travels in the job's comment."""
+    name: str
+    person: str
+    log_path: str
+    """Absolute path of the job's log. ``{job}`` in it stands for the job's id."""
+    body: str
+    """Bash text that starts the session, without the ``#!`` line; prologue and epilogue are not in it."""
+    time_seconds: int
+    cpus: int = 1
+    nodes: int = 1
+    memory: Memory | None = None
+    gpus: Gpus | None = None
+    partitions: tuple[str, ...] = ()
+    account: str | None = None
+    qos: str | None = None
+    reservation: str | None = None
+    constraint: str | None = None
+    nice: int | None = None
+    working_directory: str | None = None
+    """Absolute path; None is the person's home."""
+    prologue: str = ""
+    epilogue: str = ""
+    directives: tuple[str, ...] = ()
+    """Further options in the scheduler's own words, from the operator only, such as ``--licenses=matlab``."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A rendered job request: what the broker hands to the helper.
+
+    ``argv[0]`` is the program's bare name (``sbatch``); the helper knows where it lies.
+    ``stdin`` is the job script.
+    """
+
+    argv: tuple[str, ...]
+    stdin: str
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What an outside command answered. Exit code None: it was cut off (see ``problem``)."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scheduler's record of one job. Times are seconds since the epoch, None where not known."""
+
+    id: str
+    state: JobState
+    tag: str = ""
+    person: str = ""
+    name: str = ""
+    partition: str = ""
+    nodes: tuple[str, ...] = ()
+    reason: str = ""
+    """The scheduler's own word for why the job waits, or why it ended."""
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    submitted_at: float | None = None
+    started_at: float | None = None
+    """When it started to run; None while it waits."""
+    expected_start: float | None = None
+    ends_at: float | None = None
+    """When its time limit will end it, or when it ended."""
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The queue as it was at one moment, or the error that kept us from seeing it.
+
+    With an error, ``jobs`` and ``taken_at`` are those of the last good look: unknown is not dead.
+    """
+
+    taken_at: float | None = None
+    """Seconds since the epoch of the last good look; None before the first."""
+    jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
+    ended: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
+    """Jobs that left the queue and that accounting confirmed, kept for a while."""
+    error: SchedulerError | None = None
+
+    def with_tag(self, tag: str) -> tuple[Job, ...]:
+        """All jobs of that tag that are in the queue, newest first."""
+        found = [job for job in self.jobs.values() if job.tag == tag]
+        return tuple(sorted(found, key=lambda job: (job.submitted_at or 0.0, job.id), reverse=True))
+
+
+class SchedulerError(ClusterhubError):
+    """The scheduler could not be asked, or its answer could not be read."""
+
+
+class SubmitRefused(SchedulerError):
+    """The scheduler said no to this request; nothing was submitted."""
+
+
+class SubmitUnclear(SchedulerError):
+    """No certain answer: the job may or may not be in the queue. Look for its tag."""

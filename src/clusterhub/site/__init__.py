@@ -1,0 +1,1 @@
+"""What the operator says: site.toml, read and checked."""

@@ -1,0 +1,1 @@
+"""From a person's choice to a proved endpoint."""

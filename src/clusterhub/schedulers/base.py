@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from clusterhub.schedulers.model import CommandResult, Job, JobRequest, Submission
 
@@ -16,6 +17,8 @@ class Scheduler(ABC):
     """
 
     name: str
+    reasons: Mapping[str, str] = MappingProxyType({})
+    """The engine's words for why a job waits, each with a person's words for it."""
 
     @abstractmethod
     def submission(self, request: JobRequest) -> Submission:

@@ -1,0 +1,325 @@
+"""Starts one session inside its job: binds a port, proves itself to the hub, serves Jupyter on that port.
+
+This one file travels inside the job script and is run by the environment's own Python, isolated (``python -I``),
+so that hub and node cannot differ in version and an environment needs Jupyter but not clusterhub. It is
+standard library only until Jupyter itself is loaded, and works on Python 3.8 and newer.
+
+It reads its settings, which hold no secret, from ``CLUSTERHUB_SETTINGS`` (JSON):
+
+========== =====================================================================================
+claim_url  where the ticket is traded
+ready_url  where "it serves now" is said
+tag        which session this is
+interface  name or address of the network interface to listen on; empty: all of them
+ports      ``[lowest, highest]`` to choose from, or null for any free port
+ticket     ``{"kind": "munge", "uid": UID_OF_THE_HUB}`` or ``{"kind": "file", "path": PATH}``
+patience   seconds to keep trying while the hub is away
+========== =====================================================================================
+
+Exit codes below are part of the contract with `clusterhub.spawner.explanations`.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import fcntl
+import ipaddress
+import json
+import os
+import random
+import secrets
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+VERSION = 1
+"""Of the exchange with the hub; raised when a field of it changes its meaning."""
+
+NO_ENVIRONMENT = 81
+"""The environment's Python is not there or may not be run (said by the job script, before this file runs)."""
+NO_PORT = 82
+"""No port of the range could be bound."""
+HUB_UNREACHABLE = 83
+"""The hub did not answer for as long as we were told to be patient."""
+REFUSED = 84
+"""The hub answered and said no."""
+NO_JUPYTER = 85
+"""The environment has no Jupyter Server or no jupyterhub in it, or they cannot be imported."""
+NO_TICKET = 86
+"""The ticket could not be made or read on this node."""
+
+REQUEST_TIMEOUT = 20.0
+
+
+class LaunchError(Exception):
+    """The session cannot start; carries the exit code that names why."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def say(message):
+    """One line to the job's log."""
+    sys.stderr.write("clusterhub: %s\n" % message)
+    sys.stderr.flush()
+
+
+def interface_address(interface):
+    """The address to bind for an interface's name or an address; the empty string is every interface.
+
+    Raises LaunchError where the node has no such interface.
+    """
+    if not interface:
+        return "0.0.0.0"  # noqa: S104 - the operator's default: every network of the node
+    try:
+        return str(ipaddress.ip_address(interface))
+    except ValueError:
+        pass
+    siocgifaddr = 0x8915
+    request = array.array("B", struct.pack("256s", interface.encode()[:15]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            fcntl.ioctl(probe.fileno(), siocgifaddr, request, True)
+        except OSError as error:
+            raise LaunchError(
+                NO_PORT,
+                "this node has no network interface %r (%s); the operator sets it as [sessions] interface"
+                % (interface, error.strerror),
+            ) from None
+    return socket.inet_ntoa(request[20:24].tobytes())
+
+
+def bind(interface, ports):
+    """A listening socket; it stays bound for the whole session, so nobody else can take the port in between."""
+    address = interface_address(interface)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    candidates = [0]
+    if ports:
+        candidates = list(range(ports[0], ports[1] + 1))
+        random.shuffle(candidates)
+    for port in candidates:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                continue
+            raise LaunchError(
+                NO_PORT, "cannot listen on %s port %d: %s" % (address, port, error.strerror)
+            ) from None
+        listener.setblocking(False)
+        return listener
+    raise LaunchError(
+        NO_PORT,
+        "all ports from %d to %d are taken on this node; the operator sets them as [sessions] ports"
+        % (ports[0], ports[1]),
+    )
+
+
+def announced_address(listener, hub_url):
+    """The address under which the hub can reach the listener: the bound one, or the one that faces the hub."""
+    address = listener.getsockname()[0]
+    if address not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+        return address
+    hub = urllib.parse.urlsplit(hub_url)
+    port = hub.port or (443 if hub.scheme == "https" else 80)
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(
+            hub.hostname, port, listener.family, socket.SOCK_DGRAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(target)  # a datagram socket: sends nothing, only chooses the route
+            return probe.getsockname()[0]
+    except OSError as error:
+        raise LaunchError(
+            HUB_UNREACHABLE,
+            "this node cannot resolve or route to the hub's host %r: %s; see [hub] internal_url"
+            % (hub.hostname, error),
+        ) from None
+
+
+def munge_credential(payload, uid):
+    """A credential that vouches for this process's uid and host, that only ``uid`` may decode, and only once."""
+    try:
+        done = subprocess.run(
+            ["munge", "--restrict-uid=%d" % uid],  # noqa: S607 - where munge lies differs between sites
+            input=payload.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=REQUEST_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LaunchError(NO_TICKET, "munge does not work on this node: %s" % error) from None
+    if done.returncode != 0:
+        raise LaunchError(
+            NO_TICKET, "munge does not work on this node: %s" % done.stderr.decode(errors="replace").strip()
+        )
+    return done.stdout.decode().strip()
+
+
+def ticket(settings, payload):
+    """What proves to the hub who we are; made anew for each try, as a munge credential is used up by one."""
+    if settings["kind"] == "munge":
+        return munge_credential(payload, settings["uid"])
+    try:
+        with open(settings["path"], encoding="ascii") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise LaunchError(NO_TICKET, "the session's ticket cannot be read on this node: %s" % error) from None
+
+
+def post(url, body, token=None):
+    """Sends JSON, returns JSON. Raises urllib.error.HTTPError and OSError."""
+    request = urllib.request.Request(  # noqa: S310 - the URL is the hub's, from the job script
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    if token:
+        request.add_header("Authorization", "token " + token)
+    # A site's web proxy is for the outside; it neither reaches nodes nor may see tokens.
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    )
+    with opener.open(request, timeout=REQUEST_TIMEOUT) as response:
+        return json.loads(response.read() or b"{}")
+
+
+def refusal(error):
+    """The hub's own words in an error reply, where it has some."""
+    try:
+        return str(json.loads(error.read())["message"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return "HTTP %d %s" % (error.code, error.reason)
+
+
+def persist(attempt, patience):
+    """Calls ``attempt`` until it succeeds, the hub refuses, or patience (seconds) ends."""
+    deadline = time.monotonic() + patience
+    pause = 0.2
+    while True:
+        try:
+            return attempt()
+        except urllib.error.HTTPError as error:
+            if error.code not in (408, 425, 429, 502, 503, 504):
+                raise LaunchError(
+                    REFUSED, "the hub did not accept this session: %s" % refusal(error)
+                ) from None
+            trouble = refusal(error)
+        except (OSError, ValueError) as error:
+            trouble = str(error)
+        if time.monotonic() + pause > deadline:
+            raise LaunchError(HUB_UNREACHABLE, "the hub could not be reached from this node: %s" % trouble)
+        time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, so that many jobs spread
+        pause = min(pause * 1.6, 15.0)
+
+
+def job_identity(environ):
+    """The job's id and how often it was restarted, in whichever batch system's words they come."""
+    for job, restart in (
+        ("SLURM_JOB_ID", "SLURM_RESTART_COUNT"),
+        ("CLUSTERHUB_JOB_ID", "CLUSTERHUB_RESTART"),
+    ):
+        if job in environ:
+            return environ[job], int(environ.get(restart) or 0)
+    raise LaunchError(REFUSED, "this is not running inside a job")
+
+
+def claim(settings, listener):
+    """Trades the ticket for what the session needs: ``{"environment": {...}, "arguments": [...]}``."""
+    job, restart = job_identity(os.environ)
+    body = {
+        "version": VERSION,
+        "tag": settings["tag"],
+        "job": job,
+        "restart": restart,
+        "node": socket.gethostname(),
+        "address": announced_address(listener, settings["claim_url"]),
+        "port": listener.getsockname()[1],
+        # Tells a reply that was lost, and asked for again, from somebody else's second claim.
+        "claim": secrets.token_hex(16),
+    }
+    payload = json.dumps(body, sort_keys=True)
+
+    def attempt():
+        proof = {"kind": settings["ticket"]["kind"], "value": ticket(settings["ticket"], payload)}
+        return post(settings["claim_url"], dict(body, ticket=proof))
+
+    return persist(attempt, settings["patience"])
+
+
+def serve(listener, reply, settings):
+    """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
+    os.environ.update(reply["environment"])
+    token = os.environ["JUPYTERHUB_API_TOKEN"]
+    try:
+        from jupyter_server.serverapp import ServerApp
+        from jupyterhub.singleuser.extension import JupyterHubSingleUser
+    except ImportError as error:
+        raise LaunchError(
+            NO_JUPYTER,
+            "%s cannot start a session: %s. It needs the packages jupyterhub and jupyterlab"
+            % (sys.prefix, error),
+        ) from None
+
+    def report_ready():
+        try:
+            persist(lambda: post(settings["ready_url"], {"version": VERSION}, token), settings["patience"])
+        except LaunchError as error:
+            say(str(error))
+
+    class SessionServer(ServerApp):
+        """Jupyter Server on a socket that is held already, instead of on a port that is looked for."""
+
+        def _find_http_port(self):
+            self.port = listener.getsockname()[1]
+
+        def _bind_http_server_tcp(self):
+            self.http_server.add_sockets([listener])
+            # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.
+            threading.Thread(target=report_ready, name="clusterhub-ready", daemon=True).start()
+            return True
+
+    JupyterHubSingleUser.serverapp_class = SessionServer
+    JupyterHubSingleUser.launch_instance(argv=reply["arguments"])
+
+
+def main():
+    """Starts the session; the exit code says why it could not."""
+    runtime = None
+    try:
+        settings = json.loads(os.environ.pop("CLUSTERHUB_SETTINGS"))
+        listener = bind(settings["interface"], settings["ports"])
+        say(
+            "session %s listens on port %d of %s"
+            % (settings["tag"], listener.getsockname()[1], socket.gethostname())
+        )
+        reply = claim(settings, listener)
+        # Connection files and sockets of kernels: node-local, only ours, and short (a socket's limit is 108 bytes).
+        runtime = tempfile.mkdtemp(prefix="clusterhub-")
+        os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+        serve(listener, reply, settings)
+    except LaunchError as error:
+        say(str(error))
+        return error.code
+    finally:
+        if runtime:
+            shutil.rmtree(runtime, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""Boarding: a job on a node shows its ticket and gets what its session needs, if everything about it fits.
+
+This is the only way by which an address becomes an endpoint that the hub routes to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.schedulers.model import Job, JobState
+from clusterhub.session.launcher import VERSION
+from clusterhub.spawner.tickets import Proof
+
+MAX_FIELD = 8192
+"""Characters in the longest text a claim may hold (a munge credential is about 300)."""
+
+
+class Refused(ClusterhubError):
+    """This claim is not accepted, and trying again will not help."""
+
+
+class Later(ClusterhubError):
+    """This claim cannot be judged yet; the job should ask again."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What the job shows; see `clusterhub.spawner.tickets`."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a job says of itself when it boards. Exactly these fields, each of exactly this type."""
+
+    version: int
+    tag: str
+    job: str
+    restart: int
+    node: str
+    address: str
+    port: int
+    claim: str
+    """Random; tells a reply that was lost and is asked for again from somebody else's second claim."""
+    ticket: Ticket
+
+    @property
+    def payload(self) -> str:
+        """The text that a munge credential must carry: everything but the ticket itself."""
+        body = asdict(self)
+        del body["ticket"]
+        return json.dumps(body, sort_keys=True)
+
+
+def parse_claim(body: object) -> Claim:
+    """Reads a claim. Raises Refused for anything that is not exactly one."""
+    if isinstance(body, dict) and body.get("version") != VERSION:
+        raise Refused(
+            f"This hub speaks version {VERSION} of the exchange, the session's launcher {body.get('version')!r:.20}.",
+            next="Start the session again: the job was submitted by another version of clusterhub.",
+        )
+    claim = _exactly(Claim, body, ticket=lambda value: _exactly(Ticket, value))
+    try:
+        address = ipaddress.ip_address(claim.address)
+    except ValueError:
+        raise Refused("The claim's address is not an IP address.") from None
+    if address.is_unspecified or address.is_multicast or not 0 < claim.port < 65536 or claim.restart < 0:  # noqa: PLR2004 - ports end there
+        raise Refused("The claim's address or port is not one to connect to.")
+    return claim
+
+
+def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -> Any:
+    """An instance of that dataclass from a JSON object with exactly its fields, of exactly their types."""
+    if not isinstance(body, dict):
+        raise Refused(f"A {kind.__name__.lower()} is a JSON object.")
+    names = {each.name for each in fields(kind)}
+    if set(body) != names:
+        wrong = ", ".join(sorted(f"{name!r:.40}" for name in set(body) ^ names))
+        raise Refused(
+            f"A {kind.__name__.lower()} has exactly the documented fields; differing: {wrong:.200}."
+        )
+    values: dict[str, Any] = {}
+    for each in fields(kind):
+        value = body[each.name]
+        if each.name in nested:
+            values[each.name] = nested[each.name](value)
+            continue
+        expected = int if each.type == "int" else str
+        if type(value) is not expected or (isinstance(value, str) and len(value) > MAX_FIELD):
+            raise Refused(f"The field {each.name!r} is a {'number' if expected is int else 'text'}.")
+        values[each.name] = value
+    return kind(**values)
+
+
+@dataclass
+class Expectation:
+    """A session whose job has been, or is about to be, submitted, and has not boarded yet."""
+
+    tag: str
+    person: str
+    uid: int
+    find_job: Callable[[str], Awaitable[Job | None]]
+    """Looks for the job in a snapshot that is fresh enough to show it running."""
+    check_ticket: Callable[[Ticket], Awaitable[Proof]]
+    board: Callable[[Claim], Awaitable[Mapping[str, Any]]]
+    """Called with an accepted claim; returns the reply."""
+    any_address: bool = False
+    """The operator named an interface, whose address munge and the scheduler need not know."""
+    accepted: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Which claim was accepted for each job and restart."""
+
+
+class Boarding:
+    """The sessions that are expected, by tag."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, Expectation] = {}
+
+    def expect(self, expectation: Expectation) -> None:
+        """From now on a job of this tag may board."""
+        self._expected[expectation.tag] = expectation
+
+    def forget(self, tag: str) -> None:
+        """The session ended, or was never started."""
+        self._expected.pop(tag, None)
+
+    async def claim(self, body: object, peer: str) -> Mapping[str, Any]:
+        """Trades a ticket for what the session needs.
+
+        ``peer`` is the address the request came from. Raises Refused and Later.
+        """
+        claim = parse_claim(body)
+        expected = self._expected.get(claim.tag)
+        if expected is None:
+            raise Later("The hub does not expect this session now.", where=f"job {claim.job}")
+        proof = await self._prove(expected, claim)
+        job = await expected.find_job(claim.job)
+        check_job(expected, claim, job)
+        if not expected.any_address:
+            await check_address(claim, proof, peer)
+        previous = expected.accepted.setdefault((claim.job, claim.restart), claim.claim)
+        if not hmac.compare_digest(previous, claim.claim):
+            raise Refused(
+                "This job has boarded already: a ticket is accepted once per job and restart.",
+                where=f"job {claim.job}",
+            )
+        return await expected.board(claim)
+
+    async def _prove(self, expected: Expectation, claim: Claim) -> Proof:
+        proof = await expected.check_ticket(claim.ticket)
+        if proof.uid is not None and proof.uid != expected.uid:
+            raise Refused("The ticket is another person's.", where=f"job {claim.job}")
+        if proof.payload is not None and proof.payload != claim.payload:
+            raise Refused("The ticket was made for another claim.", where=f"job {claim.job}")
+        return proof
+
+
+def check_job(expected: Expectation, claim: Claim, job: Job | None) -> None:
+    """Raises Later or Refused unless the scheduler says that this job is this session's and runs on this node."""
+    if job is None or job.state in (JobState.QUEUED, JobState.UNKNOWN):
+        raise Later("The scheduler does not show this job as running yet.", where=f"job {claim.job}")
+    if not job.state.is_live:
+        raise Refused("The scheduler says that this job has ended.", where=f"job {claim.job}")
+    if job.tag != expected.tag or job.person != expected.person:
+        raise Refused("The scheduler says that this job is not this session's.", where=f"job {claim.job}")
+    nodes = {node.partition(".")[0] for node in job.nodes}
+    if claim.node.partition(".")[0] not in nodes:
+        raise Refused(
+            f"The scheduler has this job on {', '.join(sorted(nodes))}, not on {claim.node!r:.80}.",
+            where=f"job {claim.job}",
+        )
+
+
+async def check_address(claim: Claim, proof: Proof, peer: str) -> None:
+    """Raises Refused unless the address is the node's: by munge's word, by its name, or as we see it."""
+    if claim.address in (proof.address, peer):
+        return
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(claim.node, claim.port, type=socket.SOCK_STREAM)
+    except OSError:
+        found = []
+    if claim.address not in {info[4][0] for info in found}:
+        raise Refused(
+            f"{claim.address} is not an address of node {claim.node!r:.80}.",
+            where=f"job {claim.job}",
+            next="If nodes have several networks, the operator names the one to use: [sessions] interface.",
+        )

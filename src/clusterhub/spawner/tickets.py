@@ -1,0 +1,92 @@
+"""Tickets: what a job shows, once, to prove which session it is.
+
+Where the cluster has munge, the job makes a munge credential on its node: munge vouches for uid and host,
+only the hub's account can decode it, and only once. Nothing secret lies anywhere while the job waits.
+Elsewhere the ticket is a secret in a 0600 file in a 0700 directory of that person's. It is computed from a
+key of the hub's and a nonce, so that a hub that was restarted still knows the tickets of waiting jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.schedulers import command
+from clusterhub.schedulers.model import CommandResult
+
+UNMUNGE_TIMEOUT = 10.0
+"""Seconds."""
+
+
+class TicketRefused(ClusterhubError):
+    """The ticket proves nothing: wrong, used before, too old, or not readable."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a good ticket vouches for; None where this kind of ticket cannot tell."""
+
+    uid: int | None = None
+    address: str | None = None
+    payload: str | None = None
+
+
+def ensure_key(path: Path) -> bytes:
+    """The hub's key for file tickets, made on first use, readable by the hub's account only."""
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        key = secrets.token_bytes(32)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key.hex())
+        return key
+
+
+def file_ticket(key: bytes, tag: str) -> str:
+    """A new ticket for the session of that tag."""
+    nonce = secrets.token_hex(16)
+    return f"{nonce}.{_mac(key, tag, nonce)}"
+
+
+def check_file_ticket(key: bytes, tag: str, ticket: str) -> Proof:
+    """Raises TicketRefused unless this ticket was made by this hub for this tag."""
+    nonce, _, mac = ticket.partition(".")
+    if not hmac.compare_digest(_mac(key, tag, nonce).encode(), mac.encode()):
+        raise TicketRefused("The ticket is not one of this hub's for this session.")
+    return Proof()
+
+
+def _mac(key: bytes, tag: str, nonce: str) -> str:
+    return hmac.new(key, f"{tag}\n{nonce}".encode(), hashlib.sha256).hexdigest()
+
+
+async def check_munge_ticket(credential: str) -> Proof:
+    """Decodes a munge credential, which uses it up. Raises TicketRefused."""
+    result = await command.run(
+        ["unmunge"], environment=os.environ, timeout=UNMUNGE_TIMEOUT, max_output=65536, stdin=credential
+    )
+    return parse_unmunge(result)
+
+
+def parse_unmunge(result: CommandResult) -> Proof:
+    """Reads what ``unmunge`` prints (unmunge(1)): header lines, an empty line, the payload."""
+    header, _, payload = result.stdout.partition("\n\n")
+    fields = dict(re.findall(r"^(\w+):\s+(.*?)\s*$", header, flags=re.MULTILINE))
+    if result.exit_code != 0 or not fields.get("STATUS", "").startswith("Success"):
+        said = fields.get("STATUS") or result.stderr.strip() or result.problem
+        raise TicketRefused(
+            f"munge did not accept the session's credential: {said}",
+            next="Check with `munge -n | unmunge` on the hub's host, and that all hosts agree on the time.",
+        )
+    uid = re.search(r"\((\d+)\)$", fields.get("UID", ""))
+    host = re.search(r"\(([0-9a-fA-F.:]+)\)$", fields.get("ENCODE_HOST", ""))
+    if uid is None:
+        raise TicketRefused("unmunge answered without a UID.")
+    return Proof(uid=int(uid[1]), address=host[1] if host else None, payload=payload.rstrip("\n"))

@@ -1,0 +1,310 @@
+"""The hub's side of the helper: the only way in which the hub does something as a person."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import pwd
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.privileged import helper
+from clusterhub.schedulers.command import run
+from clusterhub.schedulers.model import CommandResult, Submission
+
+INSTALLED_HELPER = Path("/usr/libexec/clusterhub/helper")
+
+Mode = Literal["auto", "direct", "self", "sudo"]
+
+_ANSWER_BYTES = helper.CHILD_BYTES + 65536
+_SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
+
+
+@dataclass(frozen=True)
+class HelperConfiguration:
+    """What the helper may do; the keys of its configuration file. See `clusterhub.privileged.helper`."""
+
+    programs: Mapping[str, tuple[str, ...]]
+    """Each scheduler program's bare name, and the absolute path and first arguments that it is run with."""
+    session_directory: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the clean environment that programs get, such as ``SLURM_CONF``."""
+    pam_service: str = "login"
+    allow: tuple[str, ...] = ()
+    """Accounts and @groups that may log in and start sessions; empty: everybody who is a person."""
+    minimum_uid: int = 1000
+    only_person: str | None = None
+    directives: tuple[str, ...] = ()
+    """The operator's own options for submitting, each the exact text that may be given."""
+    audit_log: str | None = None
+    program_seconds: int = 30
+    umask: int = 0o022
+    """The umask that programs run with; Slurm hands it on to the job."""
+
+    def as_json(self) -> str:
+        """The text of the helper's configuration file."""
+        values = dataclasses.asdict(self) | {
+            "programs": dict(self.programs),
+            "environment": dict(self.environment),
+        }
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True)
+class LoginResult:
+    """PAM's answer. ``reason`` is "" or one of the helper's words, such as ``wrong-password``."""
+
+    ok: bool
+    reason: str = ""
+    messages: tuple[str, ...] = ()
+    """What PAM's modules said to the person."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A Unix account as the machine of the hub knows it."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+    groups: tuple[str, ...]
+    home_exists: bool
+    shell_allowed: bool
+    allowed: bool
+    """Whether the operator's list lets them in."""
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One of a person's session logs; its size in bytes, its last change in seconds since the epoch."""
+
+    name: str
+    bytes: int
+    modified_at: float
+
+
+class BrokerError(ClusterhubError):
+    """The helper refused a request, or gave no answer that can be read."""
+
+
+class Broker:
+    """Hands requests to the helper: a few at a time, each with a limit on its time and its output.
+
+    Logins have a pool of their own: PAM takes seconds to refuse a wrong password, and a crowd that logs in
+    must not keep anybody's job from being submitted or cancelled. Both pools serve in order of arrival.
+    """
+
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        *,
+        program_seconds: int = 30,
+        commands_at_once: int = 8,
+        logins_at_once: int = 8,
+    ) -> None:
+        self.command = command
+        self._seconds = program_seconds + _SECONDS_OVER
+        self._commands = asyncio.Semaphore(commands_at_once)
+        self._logins = asyncio.Semaphore(logins_at_once)
+
+    @classmethod
+    def for_this_process(
+        cls, configuration: HelperConfiguration, runtime_directory: Path, mode: Mode = "auto"
+    ) -> Broker:
+        """The broker for this account.
+
+        ``direct``: we are root and the helper changes account itself. ``self``: everything is done as the
+        account that we have already (root only if ``only_person`` is root). ``sudo``: a service account
+        with the installed helper, whose configuration is the operator's file. Raises `BrokerError` where
+        the mode cannot work here.
+        """
+        if mode == "auto":
+            mode = "direct" if os.geteuid() == 0 else "sudo" if INSTALLED_HELPER.exists() else "self"
+        seconds = configuration.program_seconds
+        if mode == "sudo":
+            if not INSTALLED_HELPER.exists():
+                raise BrokerError(
+                    "The helper is not installed.",
+                    where=str(INSTALLED_HELPER),
+                    next="Run `clusterhub setup` as root.",
+                )
+            return cls(("/usr/bin/sudo", "-n", "--", str(INSTALLED_HELPER)), program_seconds=seconds)
+        if mode == "direct" and os.geteuid() != 0:
+            raise BrokerError("Only root can act for others directly.", next="Use the mode `sudo` or `self`.")
+        if mode == "self":
+            configuration = dataclasses.replace(configuration, only_person=_own_name())
+        path = _ensure_configuration_file(configuration, runtime_directory)
+        file = str(Path(helper.__file__).resolve())
+        command = (sys.executable, "-I", file, "--configuration", str(path))
+        return cls(command, program_seconds=seconds)
+
+    async def submit(
+        self, person: str, submission: Submission, ticket: tuple[str, str] | None = None
+    ) -> CommandResult:
+        """Submit a job as the person; ``ticket`` is the name and text of a file to put beside its log.
+
+        Raises `BrokerError` where nothing was submitted. Where nobody can tell, the result has no exit code.
+        """
+        request: dict[str, Any] = {"person": person, "argv": list(submission.argv), "stdin": submission.stdin}
+        if ticket is not None:
+            request["ticket"] = {"name": ticket[0], "text": ticket[1]}
+        result = await self._run_helper("submit", request, self._commands)
+        try:
+            return _command_result(_reply(result))
+        except _NoAnswer as error:
+            return CommandResult(None, "", "", problem=error.explanation.what)
+
+    async def cancel(self, person: str, argv: tuple[str, ...]) -> CommandResult:
+        """Cancel one job as the person, so that the scheduler itself sees to it that it is theirs."""
+        return _command_result(await self._ask("cancel", {"person": person, "argv": list(argv)}))
+
+    async def signal(self, person: str, program: str, job_id: str, name: str) -> CommandResult:
+        """Send a signal, such as ``USR1``, to one job as the person. ``program`` is that which cancels."""
+        request = {"person": person, "program": program, "job": job_id, "signal": name}
+        return _command_result(await self._ask("signal", request))
+
+    async def read_log(self, person: str, name: str, max_bytes: int = 65536) -> str:
+        """The end of one of the person's session logs; "" if there is none yet."""
+        size = max(1, min(max_bytes, helper.LOG_BYTES))
+        reply = await self._ask("read-log", {"person": person, "name": name, "bytes": size})
+        return str(_field(reply, "text", str))
+
+    async def list_logs(self, person: str) -> tuple[LogFile, ...]:
+        """The person's session logs, newest first."""
+        logs = _field(await self._ask("list-logs", {"person": person}), "logs", list)
+        try:
+            return tuple(
+                LogFile(str(log["name"]), int(log["bytes"]), float(log["modified_at"])) for log in logs
+            )
+        except (KeyError, TypeError, ValueError):
+            raise _unreadable() from None
+
+    async def remove_ticket(self, person: str, name: str) -> None:
+        """The ticket file of that name is gone."""
+        await self._ask("remove-ticket", {"person": person, "name": name})
+
+    async def authenticate(self, person: str, password: str, address: str = "") -> LoginResult:
+        """Ask PAM whether this is the person's password and whether they may come in now."""
+        request = {"person": person, "password": password, "address": address}
+        reply = _reply(await self._run_helper("authenticate", request, self._logins))
+        # Nothing but a true that says so lets anybody in.
+        ok = _field(reply, "ok", bool) is True
+        messages = tuple(str(message) for message in _field(reply, "messages", list))
+        return LoginResult(ok, str(_field(reply, "reason", str)), messages)
+
+    async def account(self, person: str) -> Account:
+        """The person's Unix account. Raises `BrokerError` if there is none, or it is a system's."""
+        reply = await self._ask("account", {"person": person})
+        fields = {one.name: reply.get(one.name) for one in dataclasses.fields(Account)}
+        groups = _field(reply, "groups", list)
+        if None in fields.values() or reply["name"] != person:
+            raise _unreadable()
+        return Account(**{**fields, "groups": tuple(groups)})  # type: ignore[arg-type]
+
+    async def _ask(self, verb: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _reply(await self._run_helper(verb, request, self._commands))
+
+    async def _run_helper(
+        self, verb: str, request: Mapping[str, Any], pool: asyncio.Semaphore
+    ) -> CommandResult:
+        text = json.dumps({"verb": verb, **request})
+        if len(text) > helper.REQUEST_BYTES:
+            raise BrokerError(
+                "The request is too long for the helper.",
+                where=f"{verb} for {request['person']}",
+                next="Shorten the profile's prologue or directives.",
+            )
+        async with pool:
+            return await run(
+                self.command,
+                environment={"PATH": helper.SAFE_PATH, "LANG": "C.UTF-8"},
+                timeout=self._seconds,
+                max_output=_ANSWER_BYTES,
+                stdin=text,
+            )
+
+
+class _NoAnswer(BrokerError):
+    """No reply that can be trusted: whatever was asked may have been done or not."""
+
+
+def _unreadable() -> _NoAnswer:
+    return _NoAnswer(
+        "The helper's answer cannot be read.",
+        next="See whether hub and installed helper are of one version; `clusterhub setup` mends it.",
+    )
+
+
+def _reply(result: CommandResult) -> Mapping[str, Any]:
+    """The helper's reply, or the error in it, or `_NoAnswer`."""
+    if result.exit_code is None:
+        raise _NoAnswer(
+            f"The helper gave no answer: {result.problem}.", next="Look at the load of the hub's machine."
+        )
+    if result.exit_code != 0:
+        raise _NoAnswer(
+            f"The helper ended with exit code {result.exit_code}.",
+            log=tuple(result.stderr.splitlines()[-5:]),
+            next="Look at the lines below; with sudo, at /etc/sudoers.d/clusterhub.",
+        )
+    try:
+        reply = json.loads(result.stdout)
+    except (ValueError, RecursionError):
+        raise _unreadable() from None
+    if not isinstance(reply, dict):
+        raise _unreadable()
+    error = reply.get("error")
+    if error is None:
+        return reply
+    if not isinstance(error, dict) or not all(
+        isinstance(error.get(part), str) for part in ("what", "where", "next")
+    ):
+        raise _unreadable()
+    # An internal error may have come after the deed; a refusal or a failed start has not.
+    kind = _NoAnswer if error.get("kind") == "internal" else BrokerError
+    raise kind(f"The helper refused: {error['what']}.", where=error["where"], next=error["next"])
+
+
+def _field(reply: Mapping[str, Any], key: str, kind: type) -> Any:
+    if not isinstance(reply.get(key), kind):
+        raise _unreadable()
+    return reply[key]
+
+
+def _command_result(reply: Mapping[str, Any]) -> CommandResult:
+    code = reply.get("exit_code")
+    if code is not None and type(code) is not int:
+        raise _unreadable()
+    texts = [_field(reply, key, str) for key in ("stdout", "stderr", "problem")]
+    return CommandResult(code, texts[0], texts[1], problem=texts[2])
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise BrokerError(
+            "This process runs under a uid that has no account.",
+            where=f"uid {os.geteuid()}",
+            next="Run it as an account that `getent passwd` knows.",
+        ) from None
+
+
+def _ensure_configuration_file(configuration: HelperConfiguration, directory: Path) -> Path:
+    """The helper's configuration lies in the directory, for our eyes only, replaced in one step."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path, fresh = directory / "helper.json", directory / f"helper.json.{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(configuration.as_json())
+    fresh.replace(path)
+    return path

@@ -1,0 +1,85 @@
+"""The database behind slurmdbd, and the accounts, users and QOS in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from clusterhub.errors import ClusterhubError
+
+from . import configuration
+from .layout import ACCOUNTS, CACHE, CLUSTER_NAME, DATA, GATEWAY, PEOPLE, QOS
+
+DATADIR = DATA / GATEWAY.name / "mariadb" / "data"
+
+
+def prepare_database() -> None:
+    """An empty database's files, copied from the cache, where they are made the first time."""
+    directory = DATADIR.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "init.sql").write_text(configuration.database_init())
+    if not DATADIR.exists():
+        empty = CACHE / "database" / _version()
+        if not empty.exists():
+            _install(empty)
+        subprocess.run(["cp", "--archive", "--reflink=auto", str(empty), str(DATADIR)], check=True)
+    for path in (directory, directory / "init.sql"):
+        shutil.chown(path, "mysql")
+
+
+def _version() -> str:
+    done = subprocess.run(["mariadbd", "--no-defaults", "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[2]
+
+
+def _install(target: Path) -> None:
+    unfinished = target.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    shutil.chown(unfinished, "mysql")
+    done = subprocess.run(
+        [
+            "mariadb-install-db",
+            "--no-defaults",
+            "--user=mysql",
+            f"--datadir={unfinished}",
+            "--auth-root-authentication-method=socket",
+            "--skip-test-db",
+            "--innodb-log-file-size=16M",
+            "--innodb-flush-method=nosync",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ClusterhubError(
+            "An empty database could not be made.",
+            where="mariadb-install-db",
+            log=tuple((done.stdout + done.stderr).splitlines()[-12:]),
+        )
+    unfinished.rename(target)
+
+
+def add_accounts(run: Callable[[Sequence[str]], subprocess.CompletedProcess[str]]) -> None:
+    """Register cluster, QOS, accounts and users; ``run`` runs a command on the gateway."""
+    qos = ",".join(QOS)
+    commands = [
+        ["add", "cluster", CLUSTER_NAME],
+        ["add", "qos", "short", "Priority=10", "MaxWall=01:00:00"],
+        ["add", "account", ",".join(ACCOUNTS), f"QOS={qos}", "DefaultQOS=normal"],
+    ]
+    for account in ACCOUNTS:
+        names = ",".join(person.name for person in PEOPLE if person.account == account)
+        commands.append(["add", "user", names, f"Account={account}", f"DefaultAccount={account}"])
+    for command in commands:
+        done = run(["sacctmgr", "--immediate", *command])
+        # sacctmgr's exit code is 1 as well where everything is there already.
+        if done.returncode != 0 and "already exist" not in done.stdout + done.stderr:
+            raise ClusterhubError(
+                "sacctmgr refused a command.",
+                where=" ".join(["sacctmgr", *command]),
+                log=tuple((done.stdout + done.stderr).splitlines()[-12:]),
+            )

@@ -1,0 +1,110 @@
+"""The text of the cluster's configuration files. Pure functions of the layout."""
+
+from __future__ import annotations
+
+from .layout import (
+    CLUSTER_NAME,
+    CPUS_PER_NODE,
+    DATA,
+    GATEWAY,
+    GPU_TYPE,
+    GPUS,
+    HOSTS,
+    MEMORY_PER_NODE_MB,
+    N1,
+    N2,
+)
+
+DATABASE = "slurm_acct_db"
+
+
+def hosts_file() -> str:
+    """/etc/hosts of every host."""
+    lines = ["127.0.0.1 localhost", *(f"{host.address} {host.name}" for host in HOSTS.values())]
+    return "\n".join(lines) + "\n"
+
+
+def slurm_conf() -> str:
+    """slurm.conf: jobs start within a second, accounting is enforced, nodes claim more than there is."""
+    controller = DATA / GATEWAY.name / "slurmctld"
+    node = f"CPUs={CPUS_PER_NODE} RealMemory={MEMORY_PER_NODE_MB} State=UNKNOWN"
+    return f"""\
+ClusterName={CLUSTER_NAME}
+SlurmctldHost={GATEWAY.name}({GATEWAY.address})
+SlurmUser=slurm
+AuthType=auth/munge
+CredType=cred/munge
+StateSaveLocation={controller}/state
+SlurmctldPidFile=/run/slurm/slurmctld.pid
+SlurmctldLogFile={controller}/log
+SlurmdSpoolDir={DATA}/%n/slurmd/spool
+SlurmdPidFile=/run/slurm/slurmd.pid
+SlurmdLogFile={DATA}/%n/slurmd/log
+SlurmdParameters=config_overrides
+SlurmctldDebug=verbose
+SlurmdDebug=verbose
+LogTimeFormat=iso8601_ms
+MailProg=/bin/true
+
+# No cgroups: the machine may be a container or have the hybrid hierarchy.
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=1000
+GresTypes=gpu
+SchedulerType=sched/backfill
+SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,sched_interval=2,bf_interval=2
+ReturnToService=2
+SlurmdTimeout=60
+UnkillableStepTimeout=120
+
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost={GATEWAY.name}
+AccountingStorageEnforce=associations,limits,qos
+AccountingStoreFlags=job_env,job_script,job_comment
+AccountingStorageTRES=gres/gpu
+
+NodeName={N1.name} NodeAddr={N1.address} {node} Feature=plain
+NodeName={N2.name} NodeAddr={N2.address} {node} Feature=accelerated Gres=gpu:{GPU_TYPE}:{GPUS}
+PartitionName=interactive Nodes={N1.name},{N2.name} Default=YES DefaultTime=1:00:00 MaxTime=1-00:00:00
+PartitionName=batch Nodes={N1.name},{N2.name} DefaultTime=1:00:00 MaxTime=7-00:00:00
+PartitionName=gpu Nodes={N2.name} DefaultTime=1:00:00 MaxTime=1-00:00:00
+PartitionName=debug Nodes={N1.name} DefaultTime=10:00 MaxTime=30:00 MaxNodes=1 MaxCPUsPerNode=2
+"""
+
+
+def gres_conf() -> str:
+    """gres.conf: GPUs without hardware, on n2 (see `host_init.furnish` for the device files)."""
+    devices = f"/run/gpu/card[0-{GPUS - 1}]"
+    return f"AutoDetect=off\nNodeName={N2.name} Name=gpu Type={GPU_TYPE} File={devices}\n"
+
+
+def slurmdbd_conf() -> str:
+    """slurmdbd.conf; the database knows the user slurm by its socket, so there is no password."""
+    return f"""\
+DbdHost={GATEWAY.name}
+DbdAddr={GATEWAY.address}
+SlurmUser=slurm
+AuthType=auth/munge
+PidFile=/run/slurm/slurmdbd.pid
+LogFile={DATA}/{GATEWAY.name}/slurmdbd/log
+LogTimeFormat=iso8601_ms
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=slurm
+StorageLoc={DATABASE}
+"""
+
+
+def database_init() -> str:
+    """SQL that mariadbd runs at each start: database and user of slurmdbd."""
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
+        "CREATE USER IF NOT EXISTS slurm@localhost IDENTIFIED VIA unix_socket;\n"
+        f"GRANT ALL ON {DATABASE}.* TO slurm@localhost;\n"
+    )

@@ -1,0 +1,72 @@
+"""What a cluster leaves on the machine: find it, remove it. Works from any state, after any crash."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from clusterhub.errors import ClusterhubError
+
+from . import people, processes
+from .layout import DATA, SHARED
+from .state import State
+
+
+def _namespaces(state: State) -> set[str]:
+    """The cluster's namespaces: the recorded ones, and those of marked processes that a crash left unrecorded."""
+    found = set(state.namespaces)
+    for pid in processes.marked_processes():
+        found |= processes.namespaces_of(pid)
+    # A marked process that has not unshared yet, or the forwarder, is partly in the machine's own.
+    return found - processes.namespaces_of("self") - processes.namespaces_of(1)
+
+
+def _own_processes(state: State) -> set[int]:
+    return (processes.marked_processes() | processes.processes_in(_namespaces(state))) - {os.getpid()}
+
+
+def remove(state: State) -> None:
+    """Remove processes, namespaces, users, groups, directories: in this order, each only if the cluster made it."""
+    # Killing a host's process 1 ends all of the host; the loop takes what was started meanwhile.
+    gone = processes.wait_until(lambda: _kill(state), timeout=20, pause=0.05)
+    if not gone:
+        left = ", ".join(str(pid) for pid in sorted(_own_processes(state)))
+        raise ClusterhubError(f"Processes of the cluster do not end: {left}.", next="Run `down` again.")
+    people.remove(state)
+    if str(SHARED) in state.directories:
+        shutil.rmtree(SHARED, ignore_errors=True)
+    for directory in reversed(state.directories):
+        path = Path(directory)
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    shutil.rmtree(DATA, ignore_errors=True)
+
+
+def _kill(state: State) -> bool:
+    pids = _own_processes(state)
+    processes.kill(pids)
+    return not pids
+
+
+def find(state: State) -> list[str]:
+    """All that is left of the cluster that ``state`` describes, in words; empty when nothing is."""
+    left = [f"process {pid}" for pid in sorted(_own_processes(state))]
+    left += [f"namespace {name}" for name in sorted(_pinned(state))]
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if str(DATA) in line or str(SHARED) in line:
+            left.append(f"mount {line.split()[4]}")
+    left += [f"user {name}" for name in state.users if people.user_exists(name)]
+    left += [f"group {name}" for name in (*state.users, *state.groups) if people.group_exists(name)]
+    left += [f"home {path}" for path in (Path("/home") / name for name in state.users) if path.exists()]
+    left += [f"directory {path}" for path in (DATA, *map(Path, state.directories)) if path.exists()]
+    return left
+
+
+def _pinned(state: State) -> set[str]:
+    """The cluster's namespaces that something still holds: a process, or a file that it is mounted on."""
+    held = set()
+    for pid in processes.all_pids():
+        held |= processes.namespaces_of(pid)
+    mounts = Path("/proc/self/mountinfo").read_text()
+    return {name for name in state.namespaces if name in held or name in mounts}

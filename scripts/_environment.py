@@ -131,6 +131,8 @@ def _make(environment: Path, kind: Kind) -> None:
     os.umask(0o022)
     if not environment.is_dir():
         environment.mkdir()
+    elif any(environment.iterdir()) and not (environment / LOCK_NAME).exists():
+        raise CannotInstall(f"{environment} is there and was not made by this command; move it away.")
     with _only_one(environment):
         missing = _missing(environment, kind)
         if not missing:

@@ -1,0 +1,78 @@
+"""A pytest plugin: the suites' order and seconds, and tests that may not be skipped.
+
+``scripts/test`` loads it; a file in ``tests/NAME/`` belongs to the suite NAME.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ORDER = ("unit", "docs", "lint", "contract", "cluster", "browser", "fault", "abuse")
+TESTS = Path(__file__).resolve().parent
+
+
+def suite_of(path: Path) -> str:
+    """The name of the suite that a test file belongs to; empty for one outside ``tests``."""
+    try:
+        parts = path.resolve().relative_to(TESTS).parts
+    except ValueError:
+        return ""
+    return parts[0] if len(parts) > 1 else ""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--no-skips``."""
+    parser.addoption("--no-skips", action="store_true", help="a test that is skipped fails the run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start counting."""
+    config.pluginmanager.register(_Suites(config), "clusterhub-suites")
+
+
+class _Suites:
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._skipped: list[str] = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Quick suites first; within a suite the order stays."""
+        place = {name: index for index, name in enumerate(ORDER)}
+        items.sort(key=lambda item: place.get(suite_of(item.path), len(place)))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a test's seconds, and note a skip; an expected failure is none."""
+        self._seconds[suite_of(self._config.rootpath / report.location[0])] += report.duration
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._note_skip(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a whole file that is skipped."""
+        if report.skipped:
+            self._note_skip(report)
+
+    def _note_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        self._skipped.append(f"{report.nodeid}: {reason}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Fail a run that was green but for skips."""
+        if self._skipped and self._config.getoption("--no-skips") and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Seconds of each suite, then the skips that fail the run."""
+        if self._seconds:
+            terminalreporter.section("seconds by suite")
+            for name in sorted(self._seconds, key=lambda name: ORDER.index(name) if name in ORDER else 99):
+                terminalreporter.line(f"{name or 'other':10}{self._seconds[name]:8.1f}")
+        if self._skipped and self._config.getoption("--no-skips"):
+            terminalreporter.section("skipped, which fails this run", red=True)
+            for line in self._skipped:
+                terminalreporter.line(line)

@@ -178,6 +178,8 @@ def _cause(stderr: str) -> str:
 
 def main() -> int:
     """Install the proxy and print its command as JSON: what an installer calls."""
+    # The account that runs the hub is another one than the installer's.
+    os.umask(0o022)
     try:
         command = ensure_proxy()
     except ClusterhubError as error:

@@ -1,0 +1,218 @@
+"""The environment of the checkout: when it is made, and what a person reads where it cannot be."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    yield importlib.import_module("_environment")
+    for name in ("_environment", "_pip_progress", "_python"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with locks, without an environment."""
+    for name in ("hub", "session", "build", "dev"):
+        path = tmp_path / "requirements" / f"{name}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{name}==1 --hash=sha256:0\n")
+    proxy = tmp_path / "src" / "clusterhub" / "hub" / "proxy"
+    proxy.mkdir(parents=True)
+    for path in (tmp_path / "pyproject.toml", proxy / "package.json", proxy / "package-lock.json"):
+        path.write_text("{}")
+    (tmp_path / "src" / "clusterhub" / "__init__.py").write_text("")
+    return tmp_path
+
+
+@pytest.fixture
+def steps(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand-ins for venv, pip and npm: what was called, in order."""
+    called: list[str] = []
+
+    def create(environment: Path) -> None:
+        called.append("create")
+        (environment / "bin").mkdir()
+        (environment / "bin" / "python").symlink_to(sys.executable)
+
+    def pip(_python: str, _options: list[str], what: str, _log: Path) -> None:
+        called.append(what)
+
+    monkeypatch.setattr(script, "_create", create)
+    monkeypatch.setattr(script, "_pip", pip)
+    monkeypatch.setattr(script, "_install_proxy", lambda _python: called.append("proxy"))
+    return called
+
+
+def test_the_first_call_makes_everything_and_the_second_nothing(
+    script: ModuleType, checkout: Path, steps: list[str]
+) -> None:
+    python = script.ensure_environment("run", root=checkout)
+    assert python == checkout / ".venv" / "bin" / "python"
+    assert steps == ["create", "packages of hub, session, build", "clusterhub itself", "proxy"]
+    steps.clear()
+    script.ensure_environment("run", root=checkout)
+    assert steps == []
+
+
+def test_the_development_kind_adds_only_what_is_missing(
+    script: ModuleType, checkout: Path, steps: list[str]
+) -> None:
+    script.ensure_environment("run", root=checkout)
+    steps.clear()
+    script.ensure_environment("dev", root=checkout)
+    assert steps == ["packages of dev"]
+    steps.clear()
+    script.ensure_environment("run", root=checkout)
+    assert steps == []
+
+
+def test_a_changed_lock_is_installed_again(script: ModuleType, checkout: Path, steps: list[str]) -> None:
+    script.ensure_environment("run", root=checkout)
+    steps.clear()
+    (checkout / "requirements" / "hub.txt").write_text("hub==2 --hash=sha256:0\n")
+    script.ensure_environment("run", root=checkout)
+    assert steps == ["packages of hub"]
+
+
+def test_an_interrupted_installation_is_made_anew(
+    script: ModuleType, checkout: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_python: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(script, "_install_proxy", interrupted)
+        with pytest.raises(SystemExit):
+            script.ensure_environment("run", root=checkout)
+    half = checkout / ".venv" / "half-written"
+    half.touch()
+    steps.clear()
+    script.ensure_environment("run", root=checkout)
+    assert steps[0] == "create"
+    assert not half.exists()
+
+
+def test_an_environment_that_was_moved_is_made_anew(
+    script: ModuleType, checkout: Path, steps: list[str]
+) -> None:
+    script.ensure_environment("run", root=checkout)
+    record = checkout / ".venv" / ".installed.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "path": "/elsewhere/.venv"}))
+    steps.clear()
+    script.ensure_environment("run", root=checkout)
+    assert steps[0] == "create"
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(
+    script: ModuleType, checkout: Path, steps: list[str]
+) -> None:
+    script.ensure_environment("run", root=checkout)
+    python = checkout / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/nonexistent/python3")
+    steps.clear()
+    script.ensure_environment("run", root=checkout)
+    assert steps[0] == "create"
+
+
+def test_an_environment_of_somebody_else_is_left_alone(
+    script: ModuleType, checkout: Path, steps: list[str]
+) -> None:
+    mine = checkout / ".venv" / "pyvenv.cfg"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(SystemExit, match="was not made by this command"):
+        script.ensure_environment("run", root=checkout)
+    assert mine.read_text() == "mine"
+    assert steps == []
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(errno.EACCES, "no permission to write"), (errno.EROFS, "no permission"), (errno.ENOSPC, "is full")],
+)
+def test_a_refusal_of_the_file_system_is_one_sentence(
+    script: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
+) -> None:
+    def refuse(environment: Path) -> None:
+        raise OSError(number, os.strerror(number), str(environment))
+
+    monkeypatch.setattr(script, "_create", refuse)
+    with pytest.raises(SystemExit, match=sentence) as caught:
+        script.ensure_environment("run", root=checkout)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        (
+            # pip 23.0.1 on a machine whose resolver does not answer
+            (
+                "WARNING: Retrying (Retry(total=0, ...)) after connection broken by 'NewConnectionError('<...>: "
+                "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')'\n"
+                "ERROR: Could not find a version that satisfies the requirement aiodns==4.0.4\n"
+            ),
+            "cannot be reached",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
+            "is full",
+        ),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n", "not the one"),
+        ("ERROR: Package 'x' requires a different Python\n", "requires a different Python"),
+        ("", "gave no reason"),
+    ],
+)
+def test_the_cause_of_pips_failure_is_named(script: ModuleType, output: str, sentence: str) -> None:
+    assert sentence in script._pip_cause(output)
+
+
+def test_an_interpreter_in_a_closed_directory_is_not_for_others(script: ModuleType, tmp_path: Path) -> None:
+    program = tmp_path / "home" / "bin" / "python3"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    for part in (*tmp_path.parents, tmp_path):
+        if part.stat().st_uid == os.geteuid() and "pytest" in str(part):
+            part.chmod(0o755)
+    assert script.others_may_enter(program)
+    (tmp_path / "home").chmod(0o700)
+    assert not script.others_may_enter(program)
+    link = tmp_path / "python3"
+    link.symlink_to(program)
+    assert not script.others_may_enter(link)
+
+
+def test_an_interpreter_without_the_venv_module_is_named_with_its_remedy(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    program = tmp_path / "python3"
+    answer = json.dumps([str(program), [3, 11, 2], str(tmp_path), ["ensurepip"]])
+    program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    program.chmod(0o755)
+    problem = script._probe(str(program)).problem
+    assert "ensurepip" in problem
+    assert "apt install python3.11-venv" in problem
+
+
+def test_an_interpreter_that_is_too_old_is_named(script: ModuleType, tmp_path: Path) -> None:
+    program = tmp_path / "python3"
+    answer = json.dumps([str(program), [3, 9, 18], str(tmp_path), []])
+    program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    program.chmod(0o755)
+    assert "needs Python 3.10 or newer" in script._probe(str(program)).problem

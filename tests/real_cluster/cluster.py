@@ -399,6 +399,7 @@ def listen(port: int) -> socket.socket:
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Hold the machine's only right to change the cluster; the kernel gives it back however we end."""
+    remains.refuse_inside()
     lock = socket.socket(socket.AF_UNIX)
     with lock:
         try:

@@ -13,25 +13,43 @@ from .layout import DATA, SHARED
 from .state import State
 
 
-def _namespaces(state: State) -> set[str]:
-    """The cluster's namespaces: the recorded ones, and those of marked processes that a crash left unrecorded."""
-    found = set(state.namespaces)
+def refuse_inside() -> None:
+    """Raise where this very process is on a host of the cluster: it would saw off its own branch."""
+    if processes.has_marker(1):
+        raise ClusterhubError(
+            "This is a host of the cluster itself.", next="Leave it and run the command on the machine."
+        )
+
+
+def _own_processes(namespaces: set[str]) -> set[int]:
+    return (processes.marked_processes() | processes.processes_in(namespaces)) - {os.getpid()}
+
+
+def _own_namespaces() -> set[str]:
+    """The namespaces of the marked processes.
+
+    Not the recorded ones: the kernel gives a namespace's number to the next one made after it is gone, and
+    what is in that is somebody else's.
+    """
+    found: set[str] = set()
     for pid in processes.marked_processes():
         found |= processes.namespaces_of(pid)
-    # A marked process that has not unshared yet, or the forwarder, is partly in the machine's own.
+    # A marked process that has not unshared yet, and the forwarder, are partly in the machine's own.
     return found - processes.namespaces_of("self") - processes.namespaces_of(1)
-
-
-def _own_processes(state: State) -> set[int]:
-    return (processes.marked_processes() | processes.processes_in(_namespaces(state))) - {os.getpid()}
 
 
 def remove(state: State) -> None:
     """Remove processes, namespaces, users, groups, directories: in this order, each only if the cluster made it."""
+    namespaces = _own_namespaces()
+
+    def none_left() -> bool:
+        pids = _own_processes(namespaces)
+        processes.kill(pids)
+        return not pids
+
     # Killing a host's process 1 ends all of the host; the loop takes what was started meanwhile.
-    gone = processes.wait_until(lambda: _kill(state), timeout=20, pause=0.05)
-    if not gone:
-        left = ", ".join(str(pid) for pid in sorted(_own_processes(state)))
+    if not processes.wait_until(none_left, timeout=20, pause=0.05):
+        left = ", ".join(str(pid) for pid in sorted(_own_processes(namespaces)))
         raise ClusterhubError(f"Processes of the cluster do not end: {left}.", next="Run `down` again.")
     people.remove(state)
     if str(SHARED) in state.directories:
@@ -43,15 +61,9 @@ def remove(state: State) -> None:
     shutil.rmtree(DATA, ignore_errors=True)
 
 
-def _kill(state: State) -> bool:
-    pids = _own_processes(state)
-    processes.kill(pids)
-    return not pids
-
-
 def find(state: State) -> list[str]:
     """All that is left of the cluster that ``state`` describes, in words; empty when nothing is."""
-    left = [f"process {pid}" for pid in sorted(_own_processes(state))]
+    left = [f"process {pid}" for pid in sorted(_own_processes(_own_namespaces()))]
     left += [f"namespace {name}" for name in sorted(_pinned(state))]
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         if str(DATA) in line or str(SHARED) in line:

@@ -164,7 +164,7 @@ def test_a_refusal_of_the_file_system_is_one_sentence(
         (
             # pip 23.0.1 on a machine whose resolver does not answer
             (
-                "WARNING: Retrying (Retry(total=0, ...)) after connection broken by 'NewConnectionError('<...>: "
+                "WARNING: Retrying (Retry(total=0, ...)) after connection broken by 'NewConnectionError(: "
                 "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')'\n"
                 "ERROR: Could not find a version that satisfies the requirement aiodns==4.0.4\n"
             ),

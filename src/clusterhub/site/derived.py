@@ -1,0 +1,88 @@
+"""The values of a site that follow from others where the file leaves them out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from clusterhub.site.addresses import is_loopback
+from clusterhub.site.hub import Hub
+from clusterhub.site.schema import Site
+from clusterhub.site.section import Section
+from clusterhub.site.sessions import UNSET
+
+S = TypeVar("S", bound=Section)
+
+INTERNAL_PORT = 8081
+FRONTED_BIND = "http://127.0.0.1:8000"
+
+
+def with_derived(site: Site, path: Path, host: str) -> Site:
+    """The site with nothing left open. ``path`` is its file, ``host`` this machine's full name."""
+    clusters = {name: _change(cluster) for name, cluster in site.clusters.items()}
+    for name, cluster in site.clusters.items():
+        if cluster.scheduler == "local" and cluster.directory is None:
+            clusters[name] = _change(cluster, directory=site.hub.state_directory / "local" / name)
+        clusters[name]._name = name
+    environment = site.environment
+    python = environment.path / "bin/python3" if environment.python == UNSET else environment.python
+    sessions = site.sessions
+    directory = sessions_directory(environment.path) if sessions.directory == UNSET else sessions.directory
+    only_cluster = next(iter(site.clusters), "")
+    resolved = _change(
+        site,
+        hub=_hub(site.hub, path, host, all(cluster.scheduler == "local" for cluster in clusters.values())),
+        clusters=clusters,
+        environment=_change(environment, python=python),
+        sessions=_change(sessions, directory=directory),
+        profiles=tuple(
+            _change(
+                profile,
+                title=profile.title or profile.name,
+                cluster=profile.cluster or only_cluster,
+            )
+            for profile in site.profiles
+        ),
+    )
+    resolved._path = path
+    return resolved
+
+
+def sessions_directory(environment: Path) -> Path:
+    """Beside the directory that holds the environments: `/x/environments/current` gives `/x/sessions`."""
+    return environment.parent.parent / "sessions"
+
+
+def _change(section: S, **changes: Any) -> S:
+    return section.model_copy(update=changes)
+
+
+def _hub(hub: Hub, path: Path, host: str, all_local: bool) -> Hub:
+    return _change(
+        hub,
+        bind=hub.bind or _bind(hub.url),
+        internal_url=hub.internal_url or f"http://{'127.0.0.1' if all_local else host}:{INTERNAL_PORT}",
+        id=hub.id or _id(hub.url),
+        conf_d=path.parent / hub.conf_d,
+    )
+
+
+def _bind(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return FRONTED_BIND
+    host = parts.hostname or ""
+    port = parts.port or 80
+    if not is_loopback(host):
+        return f"http://:{port}"
+    if host.endswith("localhost"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _id(url: str) -> str:
+    parts = urlsplit(url)
+    place = f"{parts.hostname}-{parts.port}" if parts.port else f"{parts.hostname}"
+    return re.sub(r"[^a-z0-9._]+", "-", place.lower()).strip("-._")[:64].rstrip("-._") or "hub"

@@ -1,0 +1,107 @@
+"""The tables of site.toml about the hub itself: `[hub]` and `[login]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from clusterhub.site.addresses import BIND, DROP_INS, INTERNAL_URL, PATH, URL
+from clusterhub.site.kinds import matching, one_of
+from clusterhub.site.people import People
+from clusterhub.site.section import Section, key
+
+HUB_ID = matching(
+    "a hub's id",
+    r"(?=.{1,64}$)[a-z0-9]+(?:[._-]+[a-z0-9]+)*",
+    'lower-case letters and digits, with ".", "-" or "_" between them, such as "hub.example.org"',
+)
+METHOD = one_of("a way to log in", "pam", "one-person")
+PAM_SERVICE = matching(
+    "the name of a PAM service",
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
+    'the name of a file in /etc/pam.d, such as "login" or "sshd"',
+)
+
+
+class Hub(Section):
+    """Where the hub is, and who looks after it."""
+
+    heading: ClassVar[str] = "[hub]"
+    about: ClassVar[str] = "Where the hub is reached, and who looks after it."
+
+    url: Annotated[str, URL] = key(
+        "The address that people type into their browser, with a path before which a front server sends "
+        "other things elsewhere, if there is one.",
+        example="https://jupyter.example.org",
+    )
+    bind: Annotated[str, BIND] = key(
+        "Where the proxy listens on this machine.",
+        example="127.0.0.1:8000",
+        default="",
+        derived="follows from `url`. For `http` to this machine alone: that address; for other `http`: its "
+        "port on every address; for `https`: `127.0.0.1:8000`, behind a front server with the certificate",
+    )
+    internal_url: Annotated[str, INTERNAL_URL] = key(
+        "Where sessions on the nodes reach the hub. It needs a port; the hub listens there.",
+        example="http://gateway.example.org:8081",
+        default="",
+        derived="`http://127.0.0.1:8081` where every cluster is `local`, else this machine's full name "
+        "and port 8081",
+    )
+    id: Annotated[str, HUB_ID] = key(
+        "Names this hub in the jobs that it submits. Two hubs that use one cluster need different ids; "
+        "a hub whose id changes no longer knows its running sessions.",
+        example="jupyter.example.org",
+        default="",
+        derived="host of `url`, with `-port` where the URL names one",
+    )
+    state_directory: Annotated[Path, PATH] = key(
+        "Where the hub keeps its database and its keys, on this machine.",
+        example="/var/lib/clusterhub",
+        default=Path("/var/lib/clusterhub"),
+    )
+    admins: People = key(
+        "Who may see and stop other people's sessions.", example=["alice", "@hpc-staff"], default=()
+    )
+    conf_d: Annotated[Path, DROP_INS] = key(
+        "Directory of drop-in files, `*.py`, with ordinary JupyterHub configuration, read in the order of "
+        "their names.",
+        example="/etc/clusterhub/conf.d",
+        default=Path("conf.d"),
+        derived="`conf.d`, beside the site file",
+    )
+
+    @property
+    def prefix(self) -> str:
+        """The path of the public URL, with a slash at both ends; ``/`` where it has none."""
+        return urlsplit(self.url).path + "/"
+
+    @property
+    def bind_url(self) -> str:
+        """Where the proxy listens, with the prefix, in the form of JupyterHub's ``bind_url``."""
+        return self.bind + self.prefix
+
+
+class Login(Section):
+    """How people show who they are, and which of them are let in."""
+
+    heading: ClassVar[str] = "[login]"
+    about: ClassVar[str] = "How people show who they are, and who is let in. May be left out."
+
+    method: Annotated[Literal["pam", "one-person"], METHOD] = key(
+        "`pam`: the password of the account that people have on this machine. `one-person`: only the "
+        "account that runs the hub, with a password that is made at every start; for trying it out, and for "
+        "clusters that are all `local`.",
+        example="pam",
+        default="pam",
+    )
+    allow: People = key(
+        "Who may log in.",
+        example=["@hpc-users", "bob"],
+        default=(),
+        derived="everybody whom PAM accepts",
+    )
+    pam_service: Annotated[str, PAM_SERVICE] = key(
+        "Which file in `/etc/pam.d` decides.", example="sshd", default="login"
+    )

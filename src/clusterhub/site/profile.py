@@ -1,0 +1,179 @@
+"""The table of site.toml about one offer on the start page: `[[profile]]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from clusterhub.site.addresses import PATH, WORKING_DIRECTORY
+from clusterhub.site.cluster import Directives
+from clusterhub.site.kinds import (
+    LINE,
+    LINES,
+    SLUG,
+    Kind,
+    ListOf,
+    matching,
+    one_of,
+    shown,
+    text_of,
+    whole_number,
+)
+from clusterhub.site.people import People
+from clusterhub.site.quantities import Refused
+from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
+from clusterhub.site.section import Section, key
+
+Interface = Literal["lab", "notebook", "terminal"]
+
+_NAME = r"[^\s,;:='\"`\\$|&<>()\[\]{}*?!#-][^\s,;='\"`\\$|&<>()\[\]{}*?!#]*"
+PARTITION = matching(
+    "the name of a partition", _NAME, 'one name, such as "gpu"; several as ["gpu", "gpu-long"]'
+)
+ACCOUNT = matching("the name of an account", _NAME, 'one name, such as "physics"')
+QOS = matching("the name of a QOS", _NAME, 'one name, such as "interactive"')
+RESERVATION = matching("the name of a reservation", rf"{_NAME}(,{_NAME})*", 'a name, such as "course-monday"')
+CONSTRAINT = matching(
+    "a constraint",
+    r"[A-Za-z0-9_(\[][A-Za-z0-9_.,:&|*()\[\]+-]*",
+    'features of nodes, as sbatch takes them, such as "avx512" or "rack1|rack2", without spaces',
+)
+INTERFACE = one_of("an interface", "lab", "notebook", "terminal")
+NICE = whole_number("a whole number", 0, 2147483645, "only root may raise a job's priority")
+
+_RESERVED = ("JUPYTERHUB_", "CLUSTERHUB_", "SLURM_", "JPY_")
+_VARIABLE_ALLOWED = 'letters, digits and "_", not beginning with a digit, such as OMP_NUM_THREADS'
+_VARIABLE_NAME = matching("the name of a variable", r"[A-Za-z_][A-Za-z0-9_]*", _VARIABLE_ALLOWED)
+
+
+def _read_variable(given: object) -> str:
+    name: str = _VARIABLE_NAME.read(given)
+    if name.startswith(_RESERVED):
+        raise Refused(
+            f"{shown(name)} is set by the hub or the scheduler", f"names without {', '.join(_RESERVED)}"
+        )
+    return name
+
+
+def _read_value(given: object) -> str:
+    text = text_of(given, "text", 'text, such as "8"')
+    if "\0" in text:
+        raise Refused("the value holds a NUL character, which no variable can", "text without it")
+    return text
+
+
+VARIABLE = Kind("name", _read_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
+VALUE = Kind("text", _read_value, {"type": "string"})
+
+SLURM_ONLY = ("partition", "account", "qos", "reservation", "constraint", "gpus", "directives")
+"""Keys that mean nothing to the local scheduler."""
+
+
+class Profile(Section):
+    """One offer on the start page: where, how much, how long, with which environment."""
+
+    heading: ClassVar[str] = "[[profile]]"
+    about: ClassVar[str] = (
+        "One offer on the start page: where, how much, how long, with which environment. The first is what "
+        "people see first. `cpus`, `memory`, `gpus`, `nodes` and `time` are each a fixed value or a table "
+        "with `default`, `min` and `max`, within which people choose."
+    )
+
+    name: Annotated[str, SLUG] = key("Names the profile in links and commands.", example="gpu")
+    title: Annotated[str, LINE] = key(
+        "What people read on the start page.", example="One GPU", default="", derived="the name"
+    )
+    description: Annotated[str, LINES] = key(
+        "More about it, under the title.", example="For training; at most a day.", default=""
+    )
+    cluster: Annotated[str, SLUG] = key(
+        "Which cluster it runs on.",
+        example="main",
+        default="",
+        derived="the only one; needed where there are several",
+    )
+    partition: Annotated[
+        tuple[Annotated[str, PARTITION], ...],
+        ListOf("name or list of names", 'a name, or a list such as ["gpu", "gpu-long"]', single=True),
+    ] = key(
+        "Partition, or several of which the scheduler takes the first that can.", example="gpu", default=()
+    )
+    account: Annotated[str, ACCOUNT] | None = key("Account to charge.", example="physics", default=None)
+    qos: Annotated[str, QOS] | None = key("Quality of service.", example="interactive", default=None)
+    reservation: Annotated[str, RESERVATION] | None = key(
+        "Reservation to run in.", example="course-monday", default=None
+    )
+    constraint: Annotated[str, CONSTRAINT] | None = key(
+        "Features that nodes must have.", example="avx512", default=None
+    )
+    cpus: IntRange = key(
+        "CPUs per node.", example={"default": 1, "max": 8}, default=IntRange(default=1), derived="1"
+    )
+    memory: MemoryRange | None = key(
+        "Memory per node, or per CPU.",
+        example={"default": "4 GiB", "max": "32 GiB"},
+        default=None,
+        derived="the scheduler's",
+    )
+    gpus: GpuRange | None = key(
+        "GPUs per node.", example={"default": 1, "max": 2, "type": "h200"}, default=None, derived="none"
+    )
+    nodes: IntRange = key(
+        "Nodes. Jupyter runs on the first.", example=2, default=IntRange(default=1), derived="1"
+    )
+    time: DurationRange = key(
+        "How long the session may run.",
+        example={"default": "4h", "max": "1d"},
+        default=DurationRange.model_validate("4h"),
+        derived='`"4h"`',
+    )
+    nice: Annotated[int, NICE] | None = key(
+        "How far to stand back behind other jobs; more is further.", example=100, default=None
+    )
+    working_directory: Annotated[str, WORKING_DIRECTORY] | None = key(
+        "Where the session starts. `~` is the person's home, `{person}` the name of the account.",
+        example="/scratch/{person}",
+        default=None,
+        derived="the home directory",
+    )
+    prologue: Annotated[str, LINES] = key(
+        "Bash lines that the job runs before Jupyter starts.", example="module load cuda", default=""
+    )
+    epilogue: Annotated[str, LINES] = key(
+        "Bash lines that the job runs after Jupyter ended.", example="rm -rf /local/$SLURM_JOB_ID", default=""
+    )
+    directives: Directives = key(
+        "Options of `sbatch` beyond those that clusterhub sets.", example=["--exclusive"], default=()
+    )
+    allow: People = key("Who is offered it.", example=["@gpu-users"], default=(), derived="everybody")
+    interface: Annotated[
+        tuple[Annotated[Interface, INTERFACE], ...],
+        ListOf(
+            "`lab`, `notebook`, `terminal`, or a list",
+            'one of "lab", "notebook", "terminal", or a list',
+            single=True,
+        ),
+    ] = key(
+        "What opens: JupyterLab, Notebook 7, or terminals only. Of several, people pick one; the first is "
+        "preset.",
+        example=["lab", "terminal"],
+        default=("lab", "notebook", "terminal"),
+    )
+    environment: Annotated[Path, PATH] | None = key(
+        "Directory of a Python environment of its own.",
+        example="/shared/clusterhub/environments/course",
+        default=None,
+        derived="that of `[environment]`",
+    )
+    variables: dict[Annotated[str, VARIABLE], Annotated[str, VALUE]] = key(
+        "Variables of the session's environment.",
+        example={"OMP_NUM_THREADS": "1"},
+        default={},
+    )
+
+    def working_directory_of(self, person: str, home: str) -> str | None:
+        """Where this person's session starts, as an absolute path; None for the home directory."""
+        if self.working_directory is None:
+            return None
+        path = self.working_directory.replace("{person}", person)
+        return home.rstrip("/") + path[1:] if path.startswith("~") else path

@@ -1,0 +1,163 @@
+"""What must hold between tables of a site file.
+
+Looked for in what TOML gave rather than in the finished site, so that a mistake inside of one table does not
+hide one between two others. Values of a wrong type are passed over here; the tables' own checks name them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterhub.site.cluster import ONLY_FOR
+from clusterhub.site.derived import sessions_directory
+from clusterhub.site.kinds import SLUG, shown
+from clusterhub.site.profile import SLURM_ONLY
+from clusterhub.site.quantities import Refused
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Where something is that does not fit with the rest, and why."""
+
+    where: tuple[str | int, ...]
+    message: str
+    allowed: str
+    at_key: bool = False
+    """The key is what is wrong, rather than its value."""
+    first: tuple[str | int, ...] = ()
+    """What it is in conflict with; its line is named in place of ``{line}`` in the message."""
+
+
+def conflicts(site: Table) -> Iterator[Conflict]:
+    """Everything that does not fit together."""
+    clusters = _table(site, "cluster")
+    profiles = [
+        (position, profile)
+        for position, profile in enumerate(_list(site, "profile"))
+        if isinstance(profile, Mapping)
+    ]
+    yield from _clusters(site, clusters)
+    yield from _profile_names(site, profiles)
+    for position, profile in profiles:
+        yield from _profile_on_cluster(("profile", position), profile, clusters)
+    yield from _login(site, clusters)
+    yield from _sessions(site)
+
+
+def _table(table: Table, name: str) -> Table:
+    found = table.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(table: Table, name: str) -> list[Any]:
+    found = table.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _clusters(site: Table, clusters: Table) -> Iterator[Conflict]:
+    if not clusters and isinstance(site.get("cluster", {}), Mapping):
+        allowed = 'at least one, such as [cluster.main] with scheduler = "slurm"'
+        yield Conflict(("cluster",), "there is no cluster to submit to", allowed)
+    for name, cluster in clusters.items():
+        if not isinstance(cluster, Mapping):
+            continue
+        try:
+            SLUG.read(name)
+        except Refused as refused:
+            yield Conflict(("cluster", name), refused.what, refused.allowed, at_key=True)
+        scheduler = cluster.get("scheduler")
+        for key, only in ONLY_FOR.items():
+            if key in cluster and scheduler in ("slurm", "local") and scheduler != only:
+                message = f'this means nothing to the scheduler "{scheduler}"'
+                yield Conflict(
+                    ("cluster", name, key), message, f'it with scheduler = "{only}" only', at_key=True
+                )
+
+
+def _profile_names(site: Table, profiles: list[tuple[int, Table]]) -> Iterator[Conflict]:
+    if not profiles and isinstance(site.get("profile", []), list):
+        yield Conflict(
+            ("profile",), "there is no profile to offer", "at least one table [[profile]] with a name"
+        )
+    seen: dict[str, int] = {}
+    for position, profile in profiles:
+        name = profile.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            message = f'a profile named "{name}" is there already, in line {{line}}'
+            first = ("profile", seen[name], "name")
+            yield Conflict(("profile", position, "name"), message, "each name once", first=first)
+        seen.setdefault(name, position)
+
+
+def _profile_on_cluster(where: tuple[str | int, ...], profile: Table, clusters: Table) -> Iterator[Conflict]:
+    if not clusters:
+        return
+    names = " or ".join(f'"{name}"' for name in clusters)
+    name = profile.get("cluster")
+    if name is None:
+        if len(clusters) > 1:
+            yield Conflict((*where, "cluster"), f"which of the {len(clusters)} clusters is not said", names)
+            return
+        name = next(iter(clusters))
+    if not isinstance(name, str):
+        return
+    if name not in clusters:
+        near = difflib.get_close_matches(name, clusters, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        yield Conflict((*where, "cluster"), f"there is no cluster {shown(name)}{hint}", names)
+        return
+    cluster = clusters[name]
+    if isinstance(cluster, Mapping) and cluster.get("scheduler") == "local":
+        yield from _profile_on_local(where, profile, name, cluster)
+
+
+def _profile_on_local(
+    where: tuple[str | int, ...], profile: Table, name: str, cluster: Table
+) -> Iterator[Conflict]:
+    for key in SLURM_ONLY:
+        if key in profile:
+            message = f'this means nothing on cluster "{name}", whose scheduler is "local"'
+            yield Conflict((*where, key), message, "it in profiles of Slurm clusters only", at_key=True)
+    if _least(profile.get("nodes")) > 1:
+        yield Conflict((*where, "nodes"), f'cluster "{name}" is this machine alone', "1")
+    there = cluster.get("cpus")
+    if isinstance(there, int) and not isinstance(there, bool) and _least(profile.get("cpus")) > there:
+        message = f'nobody could start this: cluster "{name}" has {there} CPUs'
+        yield Conflict((*where, "cpus"), message, f"at most {there}")
+
+
+def _least(count: object) -> int:
+    """The fewest that a profile takes unless a person asks for fewer; 0 where that cannot be read."""
+    default = count.get("default") if isinstance(count, Mapping) else count
+    return default if isinstance(default, int) else 0
+
+
+def _login(site: Table, clusters: Table) -> Iterator[Conflict]:
+    others = [
+        name
+        for name, cluster in clusters.items()
+        if isinstance(cluster, Mapping) and cluster.get("scheduler") == "slurm"
+    ]
+    if _table(site, "login").get("method") == "one-person" and others:
+        message = f'only one person could use cluster "{others[0]}", which is not local'
+        yield Conflict(("login", "method"), message, '"pam", or clusters with scheduler = "local" only')
+
+
+def _sessions(site: Table) -> Iterator[Conflict]:
+    path = _table(site, "environment").get("path")
+    if not isinstance(path, str) or not path.startswith("/") or "directory" in _table(site, "sessions"):
+        return
+    if sessions_directory(Path(path)).parent == Path("/"):
+        yield Conflict(
+            ("environment", "path"),
+            "where the logs of sessions go does not follow from this path",
+            'directory in [sessions], such as directory = "/shared/clusterhub/sessions", besides it',
+        )

@@ -1,0 +1,99 @@
+"""Everything that `site.toml` can say, as one value. `clusterhub.site.loading` makes it from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import PrivateAttr
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.site.addresses import Ports
+from clusterhub.site.cluster import Cluster
+from clusterhub.site.hub import Hub, Login
+from clusterhub.site.kinds import ListOf
+from clusterhub.site.people import allowed, listed
+from clusterhub.site.profile import Interface, Profile
+from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
+from clusterhub.site.section import Section, key
+from clusterhub.site.sessions import Environment, Sessions
+
+__all__ = [
+    "Cluster",
+    "DurationRange",
+    "Environment",
+    "GpuRange",
+    "Hub",
+    "IntRange",
+    "Interface",
+    "Login",
+    "MemoryRange",
+    "Ports",
+    "Profile",
+    "Sessions",
+    "Site",
+]
+
+
+class Site(Section):
+    """A hub, its login, its clusters, its profiles. Every value that follows from others is filled in."""
+
+    heading: ClassVar[str] = "site.toml"
+
+    _path: Path = PrivateAttr(default=Path("site.toml"))
+
+    hub: Hub = key("The hub.", example={"url": "https://jupyter.example.org"})
+    login: Login = key("Who may log in, and how.", example={"method": "pam"}, default=Login())
+    clusters: dict[str, Cluster] = key(
+        "The schedulers, by name.", example={"main": {"scheduler": "slurm"}}, alias="cluster", default={}
+    )
+    environment: Environment = key(
+        "The Python environment.", example={"path": "/shared/clusterhub/environments/current"}
+    )
+    sessions: Sessions = key("What every session has.", example={"ports": "30000-32000"}, default=Sessions())
+    profiles: Annotated[
+        tuple[Profile, ...],
+        ListOf("tables", "a table [[profile]], with two brackets, for each", may_be_empty=True),
+    ] = key("The offers on the start page.", example=[{"name": "interactive"}], alias="profile", default=())
+
+    @property
+    def path(self) -> Path:
+        """The file that this was read from."""
+        return self._path
+
+    def profile_named(self, name: str) -> Profile:
+        """The profile of that name. Raises `ClusterhubError` where there is none."""
+        for profile in self.profiles:
+            if profile.name == name:
+                return profile
+        raise ClusterhubError(
+            f'there is no profile "{name}"',
+            where=str(self.path),
+            next=f"choose one of: {', '.join(profile.name for profile in self.profiles)}",
+        )
+
+    def cluster_of(self, profile: Profile) -> Cluster:
+        """The cluster that a profile of this site runs on."""
+        return self.clusters[profile.cluster]
+
+    def environment_path(self, profile: Profile) -> Path:
+        """Directory of the Python environment that sessions of this profile run in."""
+        return profile.environment or self.environment.path
+
+    def environment_python(self, profile: Profile) -> Path:
+        """The interpreter that sessions of this profile run in."""
+        return self.environment.python if profile.environment is None else profile.environment / "bin/python3"
+
+    @staticmethod
+    def allowed(entries: Collection[str], person: str, groups: Collection[str]) -> bool:
+        """True where the entries are empty, or name the person or one of the person's Unix groups."""
+        return allowed(entries, person, groups)
+
+    def is_admin(self, person: str, groups: Collection[str]) -> bool:
+        """True for who may see and stop other people's sessions."""
+        return listed(self.hub.admins, person, groups)
+
+    def profiles_for(self, person: str, groups: Collection[str]) -> tuple[Profile, ...]:
+        """The profiles that this person is offered, in the order of the file."""
+        return tuple(profile for profile in self.profiles if allowed(profile.allow, person, groups))

@@ -1,0 +1,70 @@
+"""The tables of site.toml about what every session has: `[environment]` and `[sessions]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from clusterhub.site.addresses import INTERFACE, PATH, PORTS, Ports
+from clusterhub.site.kinds import DURATION
+from clusterhub.site.section import Section, key
+
+UNSET = Path()
+
+
+class Environment(Section):
+    """The Python environment that sessions run in."""
+
+    heading: ClassVar[str] = "[environment]"
+    about: ClassVar[str] = (
+        "The Python environment that sessions run in. Every node needs to see it at this path."
+    )
+
+    path: Annotated[Path, PATH] = key("Its directory.", example="/shared/clusterhub/environments/current")
+    python: Annotated[Path, PATH] = key(
+        "Its interpreter.",
+        example="/shared/clusterhub/environments/current/bin/python3.12",
+        default=UNSET,
+        derived="`bin/python3` in `path`",
+    )
+
+
+class Sessions(Section):
+    """Where sessions listen, where they log, and how long they may take to start."""
+
+    heading: ClassVar[str] = "[sessions]"
+    about: ClassVar[str] = (
+        "Where sessions listen, where they log, and how long they may take to start. May be left out."
+    )
+
+    directory: Annotated[Path, PATH] = key(
+        "Where the logs of sessions go, in a directory for each person. This machine and the nodes need to "
+        "see it at this path.",
+        example="/shared/clusterhub/sessions",
+        default=UNSET,
+        derived="`sessions`, beside the directory that holds the environments",
+    )
+    ports: Annotated[Ports, PORTS] | None = key(
+        "The ports of the nodes that sessions may listen on.",
+        example="30000-32000",
+        default=None,
+        derived="any port that is free",
+    )
+    interface: Annotated[str, INTERFACE] | None = key(
+        "The network interface of the nodes that sessions listen on, or one address.",
+        example="ib0",
+        default=None,
+        derived="all",
+    )
+    start_timeout: Annotated[int, DURATION] = key(
+        "How long a session may take from the start of its job until it serves.",
+        example="10min",
+        default=300,
+        derived='`"5min"`',
+    )
+    queue_timeout: Annotated[int, DURATION] = key(
+        "How long a job may wait in the queue before it is given up.",
+        example="7d",
+        default=86400,
+        derived='`"1d"`',
+    )

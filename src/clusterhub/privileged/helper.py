@@ -19,6 +19,7 @@ import pwd
 import re
 import resource
 import selectors
+import shlex
 import signal
 import stat
 import subprocess
@@ -105,7 +106,7 @@ def check_configuration(document: object) -> Configuration:
         "allow": is_strings,
         "minimum_uid": lambda value: type(value) is int and value >= 1,
         "only_person": lambda value: value is None or isinstance(value, str),
-        "directives": lambda value: is_strings(value) and all(one.startswith("--") for one in value),
+        "directives": lambda value: is_strings(value) and all(map(_directive_words, value)),
         "audit_log": lambda value: value is None or is_path(value),
         "program_seconds": lambda value: type(value) is int and 1 <= value <= LONGEST_PROGRAM_SECONDS,
         "umask": lambda value: type(value) is int and 0 <= value <= OTHERS,
@@ -198,7 +199,9 @@ PROGRAMS = {
             "--gres": rf"{_GRES}(?:,{_GRES}){{0,15}}",
             "--nice": r"-?[0-9]{1,10}",
             "--open-mode": "append|truncate",
-            "--export": "NIL|NONE",
+            # ALL is all of the clean environment that `Actor.environment` makes; no names, no values.
+            "--export": "ALL|NIL|NONE",
+            "--propagate": "NONE",
             "--signal": rf"(?:[BR]{{1,2}}:)?[A-Z0-9]{{1,8}}(?:@{_COUNT})?",
             "--no-requeue": None,
             "--requeue": None,
@@ -268,30 +271,44 @@ def _program(name: str, verb: str, where: str, configuration: Configuration) -> 
     return program
 
 
+def _directive_words(directive: str) -> tuple[str, ...]:
+    """The arguments that an operator's directive stands for; none for one that is no option."""
+    try:
+        words = tuple(shlex.split(directive))
+    except ValueError:
+        return ()
+    return words if words and words[0].startswith("-") else ()
+
+
+def _check_option(argument: str, where: str, options: Mapping[str, str | None], seen: dict[str, str]) -> None:
+    option, equals, value = argument.partition("=")
+    if option not in options:
+        next_step = "operators add further ones to their cluster's directives"
+        raise Refused("an option is not on the list", where, next_step)
+    if option in seen:
+        raise Refused(f"{option} is given twice", where)
+    seen[option] = value
+    pattern = options[option]
+    if bool(equals) != (pattern is not None) or (pattern and re.fullmatch(pattern, value) is None):
+        raise Refused(f"the value of {option} has a form that is not allowed", where)
+
+
 def check_submission(argv: list[str], person: str, configuration: Configuration) -> list[str]:
     """The arguments of a submit program, all of them closed options whose values have the right form."""
     program = _program(argv[0], "submit", "argv[0]", configuration)
     words = len(program.submit_words)
     if tuple(argv[1 : 1 + words]) != program.submit_words:
         raise Refused("the program's first words are not those that submit", "argv[1]")
+    directives = [_directive_words(directive) for directive in configuration.directives]
     seen: dict[str, str] = {}
-    for place, argument in enumerate(argv[1 + words :], 1 + words):
-        if argument in configuration.directives:
+    place = 1 + words
+    while place < len(argv):
+        allowed = [one for one in directives if one == tuple(argv[place : place + len(one)])]
+        if allowed:
+            place += len(allowed[0])
             continue
-        where = f"argv[{place}]"
-        option, equals, value = argument.partition("=")
-        if option not in program.submit:
-            raise Refused(
-                "an option is not on the list",
-                where,
-                "operators add further ones to their cluster's directives",
-            )
-        if option in seen:
-            raise Refused(f"{option} is given twice", where)
-        seen[option] = value
-        pattern = program.submit[option]
-        if bool(equals) != (pattern is not None) or (pattern and re.fullmatch(pattern, value) is None):
-            raise Refused(f"the value of {option} has a form that is not allowed", where)
+        _check_option(argv[place], f"argv[{place}]", program.submit, seen)
+        place += 1
     tag = re.fullmatch(HUB_AND_SERVER, seen.get("--comment", ""))
     if tag is None or tag["person"] != person:
         raise Refused("the job has no tag of this person's", "--comment")
@@ -934,6 +951,27 @@ def pam_login(service: str, person: str, address: str, talk: Conversation) -> tu
     return reason, code
 
 
+def has_expired(person: str) -> bool:
+    """Whether the shadow entry's last day has come, see getspnam(3); False where there is none to read.
+
+    Debian's common-account answers PAM_AUTH_ERR (pam_deny) for an expired account, as for any other refusal.
+    """
+    import ctypes as c
+
+    class Shadow(c.Structure):
+        _fields_ = (
+            ("name", c.c_char_p),
+            ("password", c.c_char_p),
+            *((field, c.c_long) for field in ("changed", "min", "max", "warn", "inactive", "expire")),
+            ("flag", c.c_ulong),
+        )
+
+    libc = c.CDLL(None)
+    libc.getspnam.restype, libc.getspnam.argtypes = c.POINTER(Shadow), [c.c_char_p]
+    entry = libc.getspnam(person.encode())
+    return bool(entry) and 0 <= entry.contents.expire <= time.time() // 86400
+
+
 def authenticate(fields: Mapping[str, Any], configuration: Configuration, caller: Caller) -> dict[str, Any]:
     """Whether this is the person's password and they may come in now.
 
@@ -951,6 +989,8 @@ def authenticate(fields: Mapping[str, Any], configuration: Configuration, caller
     def ask_pam() -> dict[str, Any]:
         talk = Conversation([os.urandom(24).hex() if system else fields["password"]])
         reason, code = pam_login(configuration.pam_service, person, fields["address"], talk)
+        if reason == "not-allowed" and has_expired(person):
+            reason = "expired-account"
         return {"reason": reason, "code": code, "messages": (talk.messages + talk.unanswered)[:8]}
 
     answer = in_child(ask_pam, configuration.program_seconds)

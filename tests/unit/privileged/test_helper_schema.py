@@ -1,0 +1,158 @@
+"""What the helper takes: the command lines that the hub really sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clusterhub.privileged.helper import (
+    Configuration,
+    Refused,
+    check_cancellation,
+    check_configuration,
+    check_request,
+    check_submission,
+)
+
+PROGRAMS = {
+    "sbatch": ["/usr/bin/sbatch"],
+    "scancel": ["/usr/bin/scancel"],
+    "local-engine": ["/usr/bin/python3", "-I", "/opt/local_engine.py"],
+}
+CONFIGURATION = Configuration(
+    programs=PROGRAMS, session_directory="/shared/sessions", directives=["--licenses=matlab:2"]
+)
+NEEDED = ["--comment=clusterhub:hub.example.org:alice:big", "--output=/shared/sessions/alice/big-%j.log"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--parsable",
+        "--job-name=clusterhub",
+        "--partition=interactive,batch",
+        "--account=physics-1",
+        "--qos=normal",
+        "--reservation=class_2026",
+        "--constraint=[rack1*2&(gpu|fast)]",
+        "--nodes=1",
+        "--nodes=1-2",
+        "--ntasks=1",
+        "--ntasks-per-node=1",
+        "--cpus-per-task=8",
+        "--mem=4096M",
+        "--mem-per-cpu=500M",
+        "--gpus=1",
+        "--gpus-per-node=h200:2",
+        "--gres=gpu:a100:2,tmpdisk:10",
+        "--time=30",
+        "--time=240:00",
+        "--time=1-12:00:00",
+        "--nice=100",
+        "--nice=-5",
+        "--chdir=/home/alice/My work",
+        "--open-mode=append",
+        "--export=NONE",
+        "--export=ALL",
+        "--propagate=NONE",
+        "--export=NIL",
+        "--signal=B:USR1@60",
+        "--signal=TERM@120",
+        "--requeue",
+        "--no-requeue",
+        "--licenses=matlab:2",
+    ],
+)
+def test_an_option_of_the_hub_is_taken(option: str) -> None:
+    argv = ["sbatch", *NEEDED, option]
+    assert check_submission(argv, "alice", CONFIGURATION) == argv
+
+
+@pytest.mark.parametrize("person", ["alice", "_svc", "a.b@example.org", "0x1", "Ana-Maria", "a+b"])
+def test_a_name_as_directories_give_them_is_taken(person: str) -> None:
+    argv = [
+        "sbatch",
+        f"--comment=clusterhub:h:{person}:",
+        f"--output=/shared/sessions/{person}/default-%j.log",
+    ]
+    request = {"verb": "submit", "person": person, "argv": argv, "stdin": "#!/bin/sh\n"}
+    assert check_request(request, CONFIGURATION)[1]["person"] == person
+
+
+def test_a_directive_of_several_words_is_taken_as_a_whole_only() -> None:
+    configuration = CONFIGURATION._replace(directives=["--licenses matlab"])
+    check_submission(["sbatch", *NEEDED, "--licenses", "matlab"], "alice", configuration)
+    for argv in (["--licenses"], ["matlab"], ["matlab", "--licenses"], ["--licenses matlab"]):
+        with pytest.raises(Refused):
+            check_submission(["sbatch", *NEEDED, *argv], "alice", configuration)
+
+
+def test_the_local_engine_submits_with_its_own_options() -> None:
+    argv = ["local-engine", "submit", *NEEDED, "--cpus=2", "--memory=4096M", "--time=60"]
+    assert check_submission(argv, "alice", CONFIGURATION) == argv
+
+
+@pytest.mark.parametrize(
+    "argv", [["scancel", "17"], ["scancel", "--full", "17"], ["local-engine", "cancel", "17"]]
+)
+def test_a_cancel_names_one_job(argv: list[str]) -> None:
+    assert check_cancellation(argv, CONFIGURATION) == argv
+
+
+def test_a_signal_becomes_the_command_of_its_program() -> None:
+    request = {"verb": "signal", "person": "alice", "program": "scancel", "job": "17", "signal": "USR1"}
+    assert check_request(request, CONFIGURATION)[1]["argv"] == ["scancel", "--full", "--signal=USR1", "17"]
+    request["program"] = "local-engine"
+    assert check_request(request, CONFIGURATION)[1]["argv"] == [
+        "local-engine",
+        "signal",
+        "--signal=USR1",
+        "17",
+    ]
+
+
+def test_a_program_that_the_operator_did_not_list_is_not_run() -> None:
+    configuration = CONFIGURATION._replace(programs={"sbatch": ["/usr/bin/sbatch"]})
+    with pytest.raises(Refused):
+        check_cancellation(["scancel", "17"], configuration)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("programs", {"sbatch": ["sbatch"]}),
+        ("programs", {"rm": ["/bin/rm"]}),
+        ("programs", {"sbatch": []}),
+        ("programs", ["/usr/bin/sbatch"]),
+        ("session_directory", "sessions"),
+        ("session_directory", "/shared/../etc"),
+        ("session_directory", "/shared/%u"),
+        ("session_directory", "/shared/sessions/"),
+        ("environment", {"A": 1}),
+        ("pam_service", "../login"),
+        ("allow", "alice"),
+        ("minimum_uid", 0),
+        ("minimum_uid", True),
+        ("only_person", 1000),
+        ("directives", ["licenses"]),
+        ("directives", ["--licenses='a"]),
+        ("program_seconds", 0),
+        ("umask", 0o777),
+        ("programme", {}),
+    ],
+)
+def test_a_wrong_entry_of_the_configuration_is_named(key: str, value: Any) -> None:
+    document = {"programs": PROGRAMS, "session_directory": "/shared/sessions", key: value}
+    with pytest.raises(Refused) as refusal:
+        check_configuration(document)
+    assert refusal.value.where == key
+
+
+@pytest.mark.parametrize("missing", ["programs", "session_directory"])
+def test_a_missing_entry_of_the_configuration_is_named(missing: str) -> None:
+    document = {"programs": PROGRAMS, "session_directory": "/shared/sessions"}
+    del document[missing]
+    with pytest.raises(Refused) as refusal:
+        check_configuration(document)
+    assert refusal.value.where == missing

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import ClassVar
 
 from clusterhub.schedulers.model import CommandResult, Job, JobRequest, Submission
 
@@ -12,13 +14,31 @@ from clusterhub.schedulers.model import CommandResult, Job, JobRequest, Submissi
 class Scheduler(ABC):
     """One kind of batch system. Every command is a pair: a method that builds it, one that reads the answer.
 
-    Nothing here does I/O. Commands that act for a person (submit, cancel) are run by the broker as that
-    person; commands that only look (queue, accounting) are run by the hub as its own account.
+    Nothing here does I/O but `programs`, which looks where programs lie. Commands that act for a person
+    (submit, cancel) are run by the broker as that person; commands that only look (queue, accounting) are run
+    by the hub as its own account. The first word of each command is a bare program name: `programs` says what
+    it stands for.
+
+    A job inherits the environment, the umask and the directory of the command that submits it, so whoever
+    runs that command gives it a clean environment: HOME, USER, LOGNAME, SHELL, LANG, PATH and `environment`.
     """
 
-    name: str
+    kind: ClassVar[str]
+    """The scheduler's name in site.toml."""
+    environment: Mapping[str, str] = MappingProxyType({})
+    """What every command of this scheduler needs in its environment. Jobs inherit it."""
+    look_environment: Mapping[str, str] = MappingProxyType({})
+    """What the commands that only look need besides."""
     reasons: Mapping[str, str] = MappingProxyType({})
     """The engine's words for why a job waits, each with a person's words for it."""
+
+    @abstractmethod
+    def programs(self, commands: str | os.PathLike[str] | None = None) -> Mapping[str, tuple[str, ...]]:
+        """What to run for each bare program name: an absolute path, then fixed leading arguments.
+
+        ``commands`` is the directory to look in; None stands for PATH. Raises `ClusterhubError` where a
+        program is missing.
+        """
 
     @abstractmethod
     def submission(self, request: JobRequest) -> Submission:

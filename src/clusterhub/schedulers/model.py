@@ -140,6 +140,9 @@ class Job:
     ends_at: float | None = None
     """When its time limit will end it, or when it ended."""
     restarts: int = 0
+    """How often the scheduler has started it again under the same id."""
+    peak_memory: int | None = None
+    """The most memory that one of its tasks was seen to hold, in bytes; None where nobody measured it."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,14 @@ class Snapshot:
     """Jobs that left the queue and that accounting confirmed, kept for a while."""
     error: SchedulerError | None = None
 
-    def with_tag(self, tag: str) -> tuple[Job, ...]:
-        """All jobs of that tag that are in the queue, newest first."""
-        found = [job for job in self.jobs.values() if job.tag == tag]
+    def with_tag(self, tag: str, person: str | None = None) -> tuple[Job, ...]:
+        """All jobs of that tag that are in the queue, newest first; with ``person`` only that person's own.
+
+        Anybody can write any comment on a job of their own, so a tag proves nothing without the job's owner.
+        """
+        found = [
+            job for job in self.jobs.values() if job.tag == tag and (person is None or job.person == person)
+        ]
         return tuple(sorted(found, key=lambda job: (job.submitted_at or 0.0, job.id), reverse=True))
 
 
@@ -168,6 +176,10 @@ class SchedulerError(ClusterhubError):
 
 class SubmitRefused(SchedulerError):
     """The scheduler said no to this request; nothing was submitted."""
+
+
+class SubmitUnreached(SubmitRefused):
+    """The scheduler never saw the request: nothing was submitted, and the same request may do later."""
 
 
 class SubmitUnclear(SchedulerError):

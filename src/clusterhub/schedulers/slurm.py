@@ -1,0 +1,293 @@
+"""Slurm 22.05 and later: sbatch, scancel, squeue and sacct."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import ClassVar
+
+from clusterhub.schedulers import slurm_queue
+from clusterhub.schedulers.base import Scheduler
+from clusterhub.schedulers.hostlist import expand_hostlist
+from clusterhub.schedulers.locate import locate
+from clusterhub.schedulers.model import (
+    CommandResult,
+    Job,
+    JobRequest,
+    Outcome,
+    SchedulerError,
+    Submission,
+    SubmitRefused,
+    SubmitUnclear,
+    SubmitUnreached,
+)
+from clusterhub.schedulers.script import compose
+from clusterhub.schedulers.slurm_quantities import (
+    read_exit_code,
+    read_size,
+    read_time,
+    write_duration,
+    write_memory,
+)
+from clusterhub.schedulers.slurm_reasons import REASONS
+from clusterhub.schedulers.slurm_refusals import is_unclear, remedy, scheduler_sentence, was_unreached
+from clusterhub.schedulers.slurm_states import read_state
+
+_ACCOUNTING_FIELDS = (
+    "JobIDRaw",
+    "State",
+    "ExitCode",
+    "User",
+    "Partition",
+    "NodeList",
+    "Submit",
+    "Start",
+    "End",
+    "MaxRSS",
+    "Reason",
+)
+_SUBMITTED = re.compile(r"(\d+)(?:;\S+)?")
+# scancel of 22.05 says nothing at all of a job that it does not know; later versions print these.
+_NOTHING_TO_CANCEL = ("invalid job id specified", "already completing or completed", "already finished")
+
+
+class SlurmScheduler(Scheduler):
+    """One Slurm cluster.
+
+    Parameters: ``job_name`` is the name that all jobs of this hub carry, by which the queue is asked for
+    them; ``cluster`` is the cluster's name in site.toml, for messages; ``configuration`` is the path of its
+    slurm.conf where that is not the default.
+    """
+
+    kind: ClassVar[str] = "slurm"
+    reasons = MappingProxyType(REASONS)
+    # %s is seconds since the epoch: no time zone, no summer time, no format that the site prefers.
+    look_environment = MappingProxyType({"SLURM_TIME_FORMAT": "%s"})
+
+    def __init__(
+        self,
+        job_name: str = "clusterhub",
+        *,
+        cluster: str = "",
+        configuration: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.job_name = job_name
+        self.cluster = cluster
+        if configuration is not None:
+            self.environment = MappingProxyType({"SLURM_CONF": os.fspath(configuration)})
+
+    def programs(self, commands: str | os.PathLike[str] | None = None) -> Mapping[str, tuple[str, ...]]:
+        return {name: (locate(name, commands),) for name in ("sbatch", "scancel", "squeue", "sacct")}
+
+    def submission(self, request: JobRequest) -> Submission:
+        argv = ["sbatch", "--parsable", f"--job-name={request.name}", f"--comment={request.tag}"]
+        if request.partitions:
+            argv.append(f"--partition={','.join(request.partitions)}")
+        for option, value in (
+            ("account", request.account),
+            ("qos", request.qos),
+            ("reservation", request.reservation),
+            ("constraint", request.constraint),
+        ):
+            if value:
+                argv.append(f"--{option}={value}")
+        # One task a node, which is the session on the first; SLURM_NTASKS then suits an srun without options.
+        argv += [
+            f"--nodes={request.nodes}",
+            f"--ntasks={request.nodes}",
+            f"--cpus-per-task={request.cpus}",
+        ]
+        if request.memory is not None:
+            option = "mem" if request.memory.per == "node" else "mem-per-cpu"
+            argv.append(f"--{option}={write_memory(request.memory)}")
+        if request.gpus is not None and request.gpus.count:
+            # --gres counts per node and is understood by every select plugin; --gpus-per-node only by
+            # cons_tres.
+            kind = f":{request.gpus.type}" if request.gpus.type else ""
+            argv.append(f"--gres=gpu{kind}:{request.gpus.count}")
+        argv.append(f"--time={write_duration(request.time_seconds)}")
+        if request.nice is not None:
+            argv.append(f"--nice={request.nice}")
+        argv += [
+            # The script goes home by itself: nothing here knows where a person's home is.
+            f"--chdir={request.working_directory or '/'}",
+            f"--output={request.log_path.replace('%', '%%').replace('{job}', '%j')}",
+            # A requeued job goes on in the same log.
+            "--open-mode=append",
+            # Everything of the clean environment that the submitter is given, and no more. NONE and a list
+            # make slurmd run the person's login shell; NIL, which should not, is taken for a list of one on
+            # 22.05 (seen).
+            "--export=ALL",
+            # The limits of the hub's service are not the session's.
+            "--propagate=NONE",
+        ]
+        for directive in request.directives:
+            argv += shlex.split(directive)
+        return Submission(tuple(argv), compose(request))
+
+    def parse_submission(self, result: CommandResult) -> str:
+        where = self._where("sbatch")
+        submitted = _last_match(_SUBMITTED, result.stdout)
+        if result.exit_code == 0 and submitted is not None:
+            return submitted
+        sentence = scheduler_sentence(result.stderr)
+        if result.exit_code is not None and was_unreached(result.stderr) and submitted is None:
+            raise SubmitUnreached(
+                f"The Slurm controller cannot be reached: {sentence}",
+                where=where,
+                next="Nothing was submitted. Try again in a few minutes; if it stays so, tell the operator.",
+            )
+        if (
+            result.exit_code in (None, 0)
+            or submitted is not None
+            or result.exit_code < 0
+            or is_unclear(result.stderr)
+        ):
+            cause = result.problem or sentence or f"sbatch ended with exit code {result.exit_code}"
+            raise SubmitUnclear(
+                f"Slurm gave no certain answer: {cause}",
+                where=where,
+                next="The job may be in the queue all the same: look for it before submitting again.",
+            )
+        raise SubmitRefused(
+            f"Slurm refused the job: {sentence or f'sbatch ended with exit code {result.exit_code}'}",
+            where=where,
+            next=remedy(sentence) or "Change the request, or show this message to the operator.",
+        )
+
+    def cancellation(self, job_id: str) -> tuple[str, ...]:
+        return ("scancel", job_id)
+
+    def parse_cancellation(self, result: CommandResult) -> None:
+        lowered = result.stderr.lower()
+        if result.exit_code == 0 or any(words in lowered for words in _NOTHING_TO_CANCEL):
+            return
+        self._fail("scancel", result, "The cancel was not taken; it has to be tried again.")
+
+    def queue(self) -> tuple[str, ...]:
+        return (
+            "squeue",
+            "--noheader",
+            "--all",
+            "--local",
+            "--states=all",
+            f"--name={self.job_name}",
+            f"--Format={slurm_queue.FORMAT}",
+        )
+
+    def parse_queue(self, result: CommandResult) -> Mapping[str, Job]:
+        self._check("squeue", result)
+        try:
+            return MappingProxyType(slurm_queue.read_queue(result.stdout, self.job_name))
+        except ValueError as error:
+            raise self._unreadable("squeue", error) from error
+
+    def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:
+        # No free text of a person's among the fields, so nobody can forge a line. --starttime: the default
+        # differs between versions, and sites limit how far back a query may go (MaxQueryTimeRange).
+        return (
+            "sacct",
+            "--noheader",
+            "--parsable2",
+            "--local",
+            "--starttime=now-30days",
+            f"--jobs={','.join(job_ids)}",
+            f"--format={','.join(_ACCOUNTING_FIELDS)}",
+        )
+
+    def parse_accounting(self, result: CommandResult) -> Mapping[str, Job]:
+        self._check("sacct", result)
+        try:
+            return MappingProxyType(_read_accounting(result.stdout))
+        except ValueError as error:
+            raise self._unreadable("sacct", error) from error
+
+    def _where(self, program: str) -> str:
+        return f"{program} on cluster {self.cluster}" if self.cluster else program
+
+    def _check(self, program: str, result: CommandResult) -> None:
+        """Raise for an answer that failed, was cut off or came with an error and nothing else."""
+        if (
+            result.exit_code != 0
+            or result.problem
+            or (not result.stdout and "error:" in result.stderr.lower())
+        ):
+            self._fail(program, result, "Nothing is changed by this; the next look may succeed.")
+
+    def _fail(self, program: str, result: CommandResult, following: str) -> None:
+        cause = result.problem or scheduler_sentence(result.stderr) or f"exit code {result.exit_code}"
+        raise SchedulerError(f"Slurm did not answer: {cause}", where=self._where(program), next=following)
+
+    def _unreadable(self, program: str, error: ValueError) -> SchedulerError:
+        return SchedulerError(
+            f"Slurm's answer cannot be read: {error}",
+            where=self._where(program),
+            next="Nothing is changed by this; the next look may succeed. If it stays so, tell the operator.",
+        )
+
+
+def _last_match(pattern: re.Pattern[str], text: str) -> str | None:
+    """A site's wrapper or plugin may print before the id, which is the last line."""
+    lines = text.split("\n")
+    match = pattern.fullmatch(lines[-2].strip()) if len(lines) > 1 and not lines[-1] else None
+    return match[1] if match else None
+
+
+def _read_accounting(text: str) -> dict[str, Job]:
+    """The jobs of an answer of sacct: a line for each job, followed by one for each of its steps.
+
+    Out of memory shows on the step alone where only a task was killed, and MaxRSS is only known for steps.
+    """
+    if text and not text.endswith("\n"):
+        raise ValueError("the last line is incomplete")
+    jobs: dict[str, Job] = {}
+    for line in text.splitlines():
+        fields = line.split("|")
+        if len(fields) != len(_ACCOUNTING_FIELDS):
+            raise ValueError(f"{len(fields)} instead of {len(_ACCOUNTING_FIELDS)} fields in {line[:80]!r}")
+        record = dict(zip(_ACCOUNTING_FIELDS, fields, strict=True))
+        job_id, _, step = record["JobIDRaw"].partition(".")
+        if not job_id.isdigit():
+            raise ValueError(f"{line[:80]!r} does not begin with a job id")
+        if step and job_id in jobs:
+            jobs[job_id] = _with_step(jobs[job_id], record)
+        elif not step:
+            jobs[job_id] = _accounted(job_id, record)
+    return jobs
+
+
+def _accounted(job_id: str, record: Mapping[str, str]) -> Job:
+    state, outcome = read_state(record["State"])
+    code, signal = read_exit_code(record["ExitCode"])
+    _, by, who = record["State"].partition(" by ")
+    nodes = record["NodeList"]
+    return Job(
+        id=job_id,
+        state=state,
+        person=record["User"],
+        partition=record["Partition"],
+        nodes=() if nodes in ("", "None assigned") else expand_hostlist(nodes),
+        reason=f"by {who}" if by else record["Reason"].replace("None", ""),
+        outcome=outcome,
+        exit_code=code if state.is_over else None,
+        signal=signal if state.is_over else None,
+        submitted_at=read_time(record["Submit"]),
+        started_at=read_time(record["Start"]),
+        ends_at=read_time(record["End"]),
+    )
+
+
+def _with_step(job: Job, record: Mapping[str, str]) -> Job:
+    measured = read_size(record["MaxRSS"])
+    if measured is not None:
+        job = replace(job, peak_memory=max(measured, job.peak_memory or 0))
+    if read_state(record["State"])[1] is Outcome.OUT_OF_MEMORY and job.outcome in (
+        Outcome.FAILED,
+        Outcome.COMPLETED,
+    ):
+        job = replace(job, outcome=Outcome.OUT_OF_MEMORY)
+    return job

@@ -1,0 +1,98 @@
+"""What sbatch's refusals mean: Slurm's own sentence, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+
+# Parts of the messages in Slurm's src/common/slurm_errno.c (22.05 to 26.05) and what helps; the first that
+# fits counts.
+_ASSOCIATIONS = "`sacctmgr show assoc user=$USER format=account,partition,qos` lists yours."
+_PARTITION = "`sinfo` lists the partitions. The profile has to name one of them: tell the operator."
+_PARTITION_AWAY = "Wait until the partition is back, or choose another profile."
+_RESERVATION = "`scontrol show reservation` lists those that there are. Choose one of them or none."
+_SHORTER = "Ask for a shorter time."
+_LESS = "Ask for fewer cores, less memory or fewer GPUs, or choose another partition."
+_GPUS = "No node of this partition has such GPUs. Choose another type or another profile."
+_UNKNOWN_USER = "The cluster's controller does not know your account. Tell the operator."
+_POLICY = "Your account or QOS allows no more at once. Stop one of your jobs, or ask for less."
+_DIRECTIVES = "This version of Slurm does not take an option of the profile's directives. Tell the operator."
+_REMEDIES: tuple[tuple[str, str], ...] = (
+    ("account or account/partition", f"Choose an account that may use this partition. {_ASSOCIATIONS}"),
+    ("invalid account", f"Choose an account of yours. {_ASSOCIATIONS}"),
+    ("invalid qos", f"Choose a QOS that your account may use. {_ASSOCIATIONS}"),
+    ("accounting/qos policy", _POLICY),
+    ("invalid partition", _PARTITION),
+    ("partition is down", _PARTITION_AWAY),
+    ("required partition not available", _PARTITION_AWAY),
+    ("user's group not permitted", "Choose a profile whose partition is open to your groups."),
+    ("time limit", _SHORTER),
+    ("--time", _SHORTER),
+    ("access denied to requested reservation", "Ask the reservation's owner to add you, or choose none."),
+    ("reservation", _RESERVATION),
+    ("feature specification", "No node has the features of the profile's constraint. Tell the operator."),
+    ("node configuration is not available", _LESS),
+    ("node count specification", _LESS),
+    ("more processors requested than permitted", "Ask for fewer cores."),
+    ("memory specification", "Ask for less memory."),
+    ("generic resource", _GPUS),
+    ("gres", _GPUS),
+    ("license", "This cluster does not have the licence that the profile asks for. Tell the operator."),
+    ("--nice", "Only operators may raise a priority: the profile's nice must not be negative."),
+    ("unrecognized option", _DIRECTIVES),
+    ("invalid user id", _UNKNOWN_USER),
+    ("user not found", _UNKNOWN_USER),
+)
+
+_UNREACHED = (
+    # Only a connection that never came about is certain: the words for send, receive and shutdown failures
+    # differ.
+    "unable to contact slurm controller (connect failure)",
+    "unable to establish controller machine",
+    "unable to establish control machine",
+    "could not establish a configuration source",
+)
+_UNCLEAR = (
+    "socket timed out",
+    "unable to contact slurm controller",
+    "zero bytes were transmitted",
+    "communication",
+    "connection timed out",
+    "connection reset",
+    "broken pipe",
+    "message receive failure",
+    "message send failure",
+    "unexpected message received",
+    "transport endpoint",
+    "incomplete",
+)
+_PREFIX = re.compile(r"^(?:sbatch|scancel|squeue|sacct): (?:error|fatal): ")
+_FAILED = "Batch job submission failed: "
+
+
+def scheduler_sentence(stderr: str) -> str:
+    """Slurm's own words for a failure: all its error lines in one sentence, the decisive one first."""
+    lines = [_PREFIX.sub("", line.strip()) for line in stderr.splitlines() if line.strip()]
+    decisive = [line.removeprefix(_FAILED) for line in lines if line.startswith(_FAILED)]
+    others = [line for line in lines if not line.startswith(_FAILED) and not line.startswith('Try "')]
+    return "; ".join(dict.fromkeys([*decisive, *others]))
+
+
+def was_unreached(stderr: str) -> bool:
+    """True where the controller certainly never saw the request."""
+    return _contains(stderr, _UNREACHED)
+
+
+def is_unclear(stderr: str) -> bool:
+    """True where the controller may have taken the request although the command failed."""
+    return _contains(stderr, _UNCLEAR)
+
+
+def remedy(sentence: str) -> str:
+    """What to do about a refusal; empty where its words are not known."""
+    lowered = sentence.lower()
+    return next((advice for words, advice in _REMEDIES if words in lowered), "")
+
+
+def _contains(text: str, words: tuple[str, ...]) -> bool:
+    lowered = text.lower()
+    return any(word in lowered for word in words)

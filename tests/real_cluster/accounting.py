@@ -24,13 +24,15 @@ def prepare_database() -> None:
         empty = CACHE / "database" / _version()
         if not empty.exists():
             _install(empty)
-        subprocess.run(["cp", "--archive", "--reflink=auto", str(empty), str(DATADIR)], check=True)
+        subprocess.run(["/usr/bin/cp", "--archive", "--reflink=auto", str(empty), str(DATADIR)], check=True)
     for path in (directory, directory / "init.sql"):
         shutil.chown(path, "mysql")
 
 
 def _version() -> str:
-    done = subprocess.run(["mariadbd", "--no-defaults", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["/usr/sbin/mariadbd", "--no-defaults", "--version"], capture_output=True, text=True, check=True
+    )
     return done.stdout.split()[2]
 
 
@@ -41,7 +43,7 @@ def _install(target: Path) -> None:
     shutil.chown(unfinished, "mysql")
     done = subprocess.run(
         [
-            "mariadb-install-db",
+            "/usr/bin/mariadb-install-db",
             "--no-defaults",
             "--user=mysql",
             f"--datadir={unfinished}",

@@ -24,12 +24,14 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/cluster",
-        description="A real Slurm cluster on this machine, in namespaces: a gateway with a hub and two nodes.",
+        description="Real Slurm on this machine, in namespaces: a gateway with a hub, and two nodes.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     up = verbs.add_parser("up", help="bring the cluster up; says so if it is up already")
     up.add_argument("--no-hub", action="store_true", help="only the cluster, no hub on its gateway")
-    up.add_argument("--port", type=int, default=HUB_PORT, help="port of 127.0.0.1 that leads to the hub (%(default)s)")
+    up.add_argument(
+        "--port", type=int, default=HUB_PORT, help="port of 127.0.0.1 that leads to the hub (%(default)s)"
+    )
     down = verbs.add_parser("down", help="take it down and leave nothing")
     down.add_argument("--purge", action="store_true", help="remove the cached session environment as well")
     verbs.add_parser("status", help="say what runs")

@@ -131,7 +131,11 @@ def start(daemon: Daemon, init_pid: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         shutil.chown(directory, daemon.user)
     daemon.pid_file.unlink(missing_ok=True)
-    as_user = ["setpriv", f"--reuid={daemon.user}", f"--regid={daemon.user}", "--init-groups"] if daemon.drops else []
+    as_user = (
+        ["setpriv", f"--reuid={daemon.user}", f"--regid={daemon.user}", "--init-groups"]
+        if daemon.drops
+        else []
+    )
     subprocess.run(
         [
             *enter_argv(init_pid),

@@ -43,7 +43,11 @@ def _check(result: int, doing: str) -> None:
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """mount(2). Not mount(8), which would resolve ``/proc/self/fd/N`` to the name that is hidden by then."""
     answer = _libc.mount(
-        source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), options.encode() or None
+        source.encode(),
+        target.encode(),
+        kind.encode() or None,
+        ctypes.c_ulong(flags),
+        options.encode() or None,
     )
     _check(answer, f"cannot mount {source} on {target}")
 

@@ -37,7 +37,9 @@ def start(host: Host) -> int:
     spec = {
         "hostname": host.name,
         "tmpfs": [] if is_switch else OWN_DIRECTORIES,
-        "keep": sorted(path for path in visible if not is_switch and any(path.startswith(f"{top}/") for top in own)),
+        "keep": sorted(
+            path for path in visible if not is_switch and any(path.startswith(f"{top}/") for top in own)
+        ),
         "directories": [] if is_switch else RUN_DIRECTORIES,
         "binds": []
         if is_switch
@@ -82,7 +84,7 @@ def connect(pids: Mapping[str, int]) -> None:
 def _ip(pid: int, lines: Sequence[str]) -> None:
     # Only the network of that process: `ip ... netns PID` means the machine's process ids.
     done = subprocess.run(
-        ["nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-batch", "-"],
+        ["/usr/bin/nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-batch", "-"],
         input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,
@@ -96,7 +98,7 @@ def _ip(pid: int, lines: Sequence[str]) -> None:
 
 def enter_argv(init_pid: int) -> list[str]:
     """The beginning of a command line that runs what follows inside the host, as root."""
-    return ["nsenter", f"--target={init_pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
+    return ["/usr/bin/nsenter", f"--target={init_pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
 
 
 def command_argv(

@@ -70,7 +70,19 @@ def ensure(state: State) -> None:
         state.users.append(person.name)
         state.save()
         supplementary = ["-G", ",".join(person.groups)] if person.groups else []
-        _run("useradd", "-m", "-U", "-c", GECOS, "-s", "/bin/bash", "-d", str(person.home), *supplementary, person.name)
+        _run(
+            "useradd",
+            "-m",
+            "-U",
+            "-c",
+            GECOS,
+            "-s",
+            "/bin/bash",
+            "-d",
+            str(person.home),
+            *supplementary,
+            person.name,
+        )
     _run("chpasswd", text="".join(f"{person.name}:{person.password}\n" for person in PEOPLE))
 
 

@@ -39,7 +39,7 @@ def _own_namespaces() -> set[str]:
 
 
 def remove(state: State) -> None:
-    """Remove processes, namespaces, users, groups, directories: in this order, each only if the cluster made it."""
+    """Remove processes, namespaces, users, groups and directories, each only if the cluster made it."""
     namespaces = _own_namespaces()
 
     def none_left() -> bool:
@@ -77,7 +77,7 @@ def find(state: State) -> list[str]:
 
 def _pinned(state: State) -> set[str]:
     """The cluster's namespaces that something still holds: a process, or a file that it is mounted on."""
-    held = set()
+    held: set[str] = set()
     for pid in processes.all_pids():
         held |= processes.namespaces_of(pid)
     mounts = Path("/proc/self/mountinfo").read_text()

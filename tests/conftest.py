@@ -1,0 +1,13 @@
+"""Fixtures for all suites."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# `tests.real_cluster` is imported by this name from the suites and from scripts/cluster.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.cluster_fixture import cluster
+
+__all__ = ["cluster"]

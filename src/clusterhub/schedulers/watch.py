@@ -1,0 +1,304 @@
+"""The watch: the one place that asks a scheduler anything about jobs. One for each cluster.
+
+It makes one query for all sessions of all people, and one of accounting for all jobs that left the queue.
+Progress, poll, metrics and pages read its snapshot; none of them asks the scheduler. It never gives up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Protocol
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.schedulers import command, ledger
+from clusterhub.schedulers.base import Scheduler
+from clusterhub.schedulers.budget import Budget
+from clusterhub.schedulers.ledger import Ledger
+from clusterhub.schedulers.model import CommandResult, Job, SchedulerError, Snapshot
+
+log = logging.getLogger("clusterhub.watch")
+
+PER_MINUTE = 20
+"""Queries a minute that a scheduler is asked to bear, whatever the number of sessions."""
+BURST = 6
+RESERVE = 2
+"""Queries that are kept for those who ask for a fresh look, such as after a submit."""
+QUIET = 4
+"""With nothing in the queue the looks are this many times rarer."""
+JITTER = 0.1
+"""By this share an interval is longer or shorter at random, so that several hubs do not ask in step."""
+ACCOUNT_AGAIN = 15.0
+ACCOUNT_AGAIN_AT_MOST = 600.0
+"""Seconds until accounting is asked again, doubled with each failure in a row."""
+ASKED_AT_ONCE = 500
+"""Jobs in one query of accounting: a command line has its limits."""
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so long."""
+
+
+class SystemClock:
+    """The machine's own."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Run(Protocol):
+    """How commands are run; see `clusterhub.schedulers.command.run`."""
+
+    def __call__(
+        self, argv: tuple[str, ...], *, environment: Mapping[str, str], timeout: float
+    ) -> Awaitable[CommandResult]: ...
+
+
+class Watch:
+    """Keeps the snapshot of one cluster.
+
+    Parameters: ``interval`` and ``starting_interval`` are seconds between looks, the latter while somebody
+    holds `urgent`; ``commands`` is the directory of the scheduler's programs; ``timeout`` is how many seconds
+    a query may take before it is cut off. The others are for tests.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        *,
+        interval: float = 30.0,
+        starting_interval: float = 2.0,
+        commands: str | os.PathLike[str] | None = None,
+        timeout: float = command.DEFAULT_TIMEOUT,
+        per_minute: float = PER_MINUTE,
+        run: Run = command.run,
+        clock: Clock | None = None,
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.scheduler = scheduler
+        self.interval = interval
+        self.starting_interval = starting_interval
+        self.timeout = timeout
+        self._commands = commands
+        self._run = run
+        self._clock: Clock = clock or SystemClock()
+        self._jitter = jitter
+        self._budget = Budget(per_minute, BURST, self._clock.monotonic())
+        self._ledger = Ledger()
+        self._programs: Mapping[str, tuple[str, ...]] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._urgent = 0
+        self._wanted: list[asyncio.Future[None]] = []
+        self._nudge = asyncio.Event()
+        self._swapped = asyncio.Event()
+        self._last_look: float | None = None
+        self._spread = 1.0
+        self._account_at = 0.0
+        self._account_failures = 0
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The queue as it was last seen. Replaced as a whole, never changed."""
+        return self._ledger.snapshot
+
+    def ending(self, job_id: str) -> Job | None:
+        """How the job ended; None while that is not certain."""
+        return self._ledger.ending(job_id)
+
+    def is_over(self, job_id: str) -> bool:
+        """True once it is certain that the job will not run any more.
+
+        A job that the watch has never heard of is looked for from now on, so that this can become true.
+        """
+        self.expect(job_id)
+        return self._ledger.is_over(job_id)
+
+    def expect(self, job_id: str) -> None:
+        """Look for this job, also if it never shows in the queue, until it is known to be there or to be
+        over."""
+        self._ledger = ledger.expect(self._ledger, job_id, self._clock.monotonic())
+
+    def ensure_running(self) -> None:
+        """Start the watch, or start it anew where it has stopped. Needs a running loop."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(
+                self._look_for_ever(), name="clusterhub-watch"
+            )
+
+    async def close(self) -> None:
+        """Stop looking. Whoever waits for a look gets the last snapshot."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._serve(self._wanted)
+
+    async def refresh(self) -> Snapshot:
+        """The snapshot after a look that began after this call; many callers share one look.
+
+        Returns the last good snapshot with an error in it where the look failed.
+        """
+        self.ensure_running()
+        served = asyncio.get_running_loop().create_future()
+        self._wanted.append(served)
+        self._nudge.set()
+        await served
+        return self.snapshot
+
+    @contextlib.contextmanager
+    def urgent(self) -> Iterator[None]:
+        """While anybody holds this, looks follow each other at the starting interval."""
+        self._urgent += 1
+        self._nudge.set()
+        try:
+            yield
+        finally:
+            self._urgent -= 1
+
+    async def changed(self, after: Snapshot, timeout: float | None = None) -> Snapshot:
+        """The first snapshot that is not ``after``; after so many seconds the same one."""
+        self.ensure_running()
+        if self.snapshot is after:
+            await self._wait(self._swapped, timeout)
+        return self.snapshot
+
+    async def until_over(self, job_id: str, timeout: float | None = None) -> Job | None:
+        """The job's ending; None where it is not over after so many seconds."""
+        deadline = None if timeout is None else self._clock.monotonic() + timeout
+        while not self.is_over(job_id):
+            remaining = None if deadline is None else deadline - self._clock.monotonic()
+            if remaining is not None and remaining <= 0:
+                return None
+            await self.changed(self.snapshot, remaining)
+        return self.ending(job_id)
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await self._pause()
+            served, self._wanted = self._wanted, []
+            try:
+                await self._look()
+                await self._account()
+            except Exception as error:
+                # A mistake of ours must not leave the hub blind: say so, and look again.
+                log.exception("A look at the queue failed")
+                self._swap(ledger.look_failed(self._ledger, _as_scheduler_error(error)))
+            finally:
+                self._serve(served)
+
+    async def _pause(self) -> None:
+        """Return when the next look is due: at once for whoever asked for one, as far as the budget goes."""
+        while True:
+            self._nudge.clear()
+            now = self._clock.monotonic()
+            delay = self._budget.delay(now, leave=0 if self._wanted else RESERVE)
+            if not self._wanted and self._last_look is not None:
+                delay = max(delay, self._last_look + self._pace() * self._spread - now)
+            if delay <= 0:
+                return
+            await self._wait(self._nudge, delay)
+
+    def _pace(self) -> float:
+        if self._urgent:
+            return self.starting_interval
+        jobs = self.snapshot.jobs.values()
+        if self._ledger.missing or any(not job.state.is_over for job in jobs):
+            return self.interval
+        return self.interval * QUIET
+
+    async def _look(self) -> None:
+        began = self._last_look = self._clock.monotonic()
+        self._spread = 1 + self._jitter(-JITTER, JITTER)
+        self._budget.spend(began)
+        try:
+            jobs = self.scheduler.parse_queue(await self._ask(self.scheduler.queue()))
+        except ClusterhubError as error:
+            log.warning("The queue cannot be seen: %s", error)
+            self._swap(ledger.look_failed(self._ledger, _as_scheduler_error(error)))
+            return
+        if self.snapshot.error is not None:
+            log.info("The queue can be seen again")
+        self._swap(ledger.looked(self._ledger, jobs, began=began, now=self._clock.time()))
+
+    async def _account(self) -> None:
+        """Ask accounting about the jobs that left the queue, all at once."""
+        now = self._clock.monotonic()
+        asked = self._ledger.to_account()[:ASKED_AT_ONCE]
+        argv = self.scheduler.accounting(asked) if asked else None
+        if argv is None or now < self._account_at or self._budget.delay(now) > 0:
+            return
+        self._budget.spend(now)
+        try:
+            answer = self.scheduler.parse_accounting(await self._ask(argv))
+        except ClusterhubError as error:
+            log.warning("Accounting does not answer: %s", error)
+            pause = min(ACCOUNT_AGAIN * 2**self._account_failures, ACCOUNT_AGAIN_AT_MOST)
+            self._account_failures += 1
+        else:
+            self._account_failures = 0
+            pause = ACCOUNT_AGAIN
+            self._swap(ledger.accounted(self._ledger, asked, answer, now=self._clock.time()))
+        if self._account_failures or self._ledger.to_account():
+            self._account_at = self._clock.monotonic() + pause
+
+    async def _ask(self, argv: tuple[str, ...]) -> CommandResult:
+        if self._programs is None:
+            self._programs = self.scheduler.programs(self._commands)
+        environment = {**self.scheduler.environment, **self.scheduler.look_environment}
+        resolved = (*self._programs[argv[0]], *argv[1:])
+        return await self._run(resolved, environment=environment, timeout=self.timeout)
+
+    def _swap(self, new: Ledger) -> None:
+        self._ledger = new
+        swapped, self._swapped = self._swapped, asyncio.Event()
+        swapped.set()
+
+    @staticmethod
+    def _serve(waiting: list[asyncio.Future[None]]) -> None:
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        """Return when the event is set, or after so many seconds of the watch's clock."""
+        if seconds is None:
+            await event.wait()
+            return
+        tasks = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _as_scheduler_error(error: Exception) -> SchedulerError:
+    if isinstance(error, SchedulerError):
+        return error
+    if isinstance(error, ClusterhubError):
+        told = error.explanation
+        return SchedulerError(told.what, where=told.where, next=told.next, log=told.log)
+    return SchedulerError(
+        f"The queue cannot be seen: {error!r}",
+        where="the hub's watch",
+        next="Tell the operator; the hub's log says more. Sessions go on.",
+    )

@@ -14,6 +14,7 @@ OWN_OPTIONS = {
     "--account": "account",
     "--array": _NOT_TO_CHANGE,
     "--chdir": "working_directory",
+    "--clusters": _NOT_TO_CHANGE,
     "--comment": _NOT_TO_CHANGE,
     "--constraint": "constraint",
     "--cpus-per-task": "cpus",
@@ -30,10 +31,12 @@ OWN_OPTIONS = {
     "--job-name": "job_name of the cluster",
     "--mem": "memory",
     "--mem-per-cpu": "memory with per",
+    "--mem-per-gpu": "memory",
     "--nice": "nice",
     "--nodes": "nodes",
     "--ntasks": "nodes and cpus",
     "--ntasks-per-node": "nodes and cpus",
+    "--open-mode": _NOT_TO_CHANGE,
     "--output": _NOT_TO_CHANGE,
     "--parsable": _NOT_TO_CHANGE,
     "--partition": "partition",
@@ -51,19 +54,21 @@ OWN_OPTIONS = {
 }
 """sbatch's options that clusterhub sets or relies on, each with the key that says the same, if any."""
 
-_OPTION = re.compile(r"(--[a-z][a-z0-9-]*)(?:=(.+))?")
+_OPTION = re.compile(r"(--[a-z][a-z0-9-]*)(?:=([^\s\x00-\x1f\x7f'\"\\]+))?")
 
 
 def read_directive(given: object) -> str:
     """One further option. Raises `Refused` for what is no long option, or is for clusterhub itself to say."""
     text = text_of(given, "an option", ALLOWED)
-    if not text.isprintable():
-        raise Refused(f"{quoted(text)} has a line break or another control character", ALLOWED)
     match = _OPTION.fullmatch(text)
     if match is None:
         option, _, value = text.partition(" ")
         if _OPTION.fullmatch(option) and value.strip() and "=" not in option:
             raise Refused(f"{quoted(text)} has a space after the option", f'"{option}={value.strip()}"')
+        if _OPTION.match(text):
+            raise Refused(
+                f"{quoted(text)} has a space, a quote, a backslash or a control character in it", ALLOWED
+            )
         raise Refused(f"{quoted(text)} is not an option with two dashes", ALLOWED)
     option, value = match[1], match[2] or ""
     own = _own_option(option, value)
@@ -79,12 +84,14 @@ def read_directive(given: object) -> str:
 
 
 def _own_option(option: str, value: str) -> str | None:
-    if option == "--gres" and value.startswith("gpu"):
-        return "--gpus-per-node"
+    if option == "--gres" and "gpu" in value:
+        return "--gpus"
     if option in OWN_OPTIONS:
         return option
     # sbatch takes any unambiguous beginning of an option (getopt_long(3)): --part=x is --partition=x
     return next((own for own in OWN_OPTIONS if own.startswith(option)), None)
 
 
-DIRECTIVE = Kind("option", read_directive, {"type": "string", "pattern": r"^--[a-z][a-z0-9-]*(=.+)?$"})
+DIRECTIVE = Kind(
+    "option", read_directive, {"type": "string", "pattern": r"^--[a-z][a-z0-9-]*(=[^\s'\"\\]+)?$"}
+)

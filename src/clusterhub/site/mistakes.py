@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from clusterhub.site.kinds import shown
-from clusterhub.site.positions import Positions, Span, Where, positions_of
+from clusterhub.site.positions import WHOLE_FILE, Positions, Span, Where, positions_of
 from clusterhub.site.problems import Problem
 from clusterhub.site.quantities import Refused
 from clusterhub.site.relations import Conflict
@@ -39,7 +39,7 @@ class _Words:
         self.lines = lines
 
     def problem(self, span: Span, where: Where, message: str, allowed: str = "") -> Problem:
-        source = self.lines[span.line - 1]
+        source = self.lines[span.line - 1] if span != WHOLE_FILE else ""
         return Problem(span.line, span.column, self.name_of(where), message, allowed, source, span.width)
 
     def conflict(self, conflict: Conflict) -> Problem:

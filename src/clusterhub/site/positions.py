@@ -21,6 +21,10 @@ class Span:
     width: int = 1
 
 
+WHOLE_FILE = Span(1, 1, 0)
+"""Where a mistake is that stands in no place of its own, such as a table that is missing."""
+
+
 @dataclass
 class Positions:
     """The places of the keys and values of one file."""
@@ -37,10 +41,11 @@ class Positions:
     def of_value(self, where: Where) -> Span:
         """The value, or the nearest thing around it that the file has; the first line where there is none."""
         for length in range(len(where), 0, -1):
-            span = self.values.get(where[:length]) or self.headings.get(where[:length])
+            here = where[:length]
+            span = self.values.get(here) or self.headings.get(here) or self.keys.get(here)
             if span:
                 return span
-        return Span(1, 1)
+        return WHOLE_FILE
 
     def longest_known(self, where: Where) -> Where:
         """As much of the way as the file itself has."""
@@ -87,7 +92,7 @@ class _Reader:
                 where = (*where, position)
             elif where in self.lengths:
                 where = (*where, self.lengths[where] - 1)
-        self.keys_once(where, heading)
+            self.keys_once(where, heading)
         self.found.headings.setdefault(where, self.span(heading))
         for child in table.named_children:
             if child.type == "pair":

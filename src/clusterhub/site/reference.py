@@ -148,7 +148,7 @@ def _default(field: FieldInfo) -> str:
 def _label(field: FieldInfo) -> str:
     for section in sections_in(field.annotation):
         if issubclass(section, Range):
-            return f"[{_RANGES[section]}](#{_RANGES[section].replace(' ', '-')})"
+            return f"[{_RANGES[section]}](#{_RANGES[section].lower().replace(' ', '-')})"
     kinds = [*field.metadata, *_metadata_in(field.annotation)]
     labels = [kind.label for kind in kinds if isinstance(kind, ListOf)]
     labels += [kind.label for kind in kinds if isinstance(kind, Kind)]

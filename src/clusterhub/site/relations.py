@@ -114,9 +114,11 @@ def _profile_on_cluster(where: tuple[str | int, ...], profile: Table, clusters: 
         hint = f'; did you mean "{near[0]}"?' if near else ""
         yield Conflict((*where, "cluster"), f"there is no cluster {shown(name)}{hint}", names)
         return
-    cluster = clusters[name]
-    if isinstance(cluster, Mapping) and cluster.get("scheduler") == "local":
+    cluster = clusters[name] if isinstance(clusters[name], Mapping) else {}
+    if cluster.get("scheduler") == "local":
         yield from _profile_on_local(where, profile, name, cluster)
+    else:
+        yield from _other_gres((*where, "gpus"), profile, cluster)
 
 
 def _profile_on_local(
@@ -132,6 +134,14 @@ def _profile_on_local(
     if isinstance(there, int) and not isinstance(there, bool) and _least(profile.get("cpus")) > there:
         message = f'nobody could start this: cluster "{name}" has {there} CPUs'
         yield Conflict((*where, "cpus"), message, f"at most {there}")
+
+
+def _other_gres(where: tuple[str | int, ...], profile: Table, cluster: Table) -> Iterator[Conflict]:
+    """GPUs are asked for by --gres, of which sbatch takes the last one only."""
+    directives = [*_list(cluster, "directives"), *_list(profile, "directives")]
+    if "gpus" in profile and any(str(directive).startswith("--gres=") for directive in directives):
+        message = "a directive --gres would take the place of these GPUs"
+        yield Conflict(where, message, "either gpus or a directive --gres", at_key=True)
 
 
 def _least(count: object) -> int:

@@ -15,7 +15,7 @@ class Section(BaseModel):
     No key holds a secret: what must stay secret belongs in a file of its own that site.toml names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
     heading: ClassVar[str] = ""
     """How the table is written in the file, such as ``[hub]``; empty where it is part of another."""

@@ -11,6 +11,7 @@ import argparse
 import importlib
 import json
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -64,7 +65,10 @@ def main() -> None:
     if hasattr(benchmark, "add_arguments"):
         benchmark.add_arguments(parser)
     arguments = parser.parse_args(rest)
-    runs = benchmark.measure(arguments)
+    try:
+        runs = benchmark.measure(arguments)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"scripts/bench {name}: `{' '.join(map(str, error.cmd))}` failed ({error.returncode})")
     print(json.dumps({"runs": runs}) if arguments.json else table(runs))
 
 

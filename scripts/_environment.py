@@ -41,6 +41,7 @@ SIGNS_OF_NO_NETWORK = (
     "name resolution",
     "Connection refused",
 )
+SPACE_OF_PIP = 32 * 1024 * 1024
 LOCK_NAME = ".installing"
 RECORD_NAME = ".installed.json"
 LOG_NAME = "install.log"
@@ -70,7 +71,7 @@ def ensure_environment(kind: Kind = "run", *, root: Path = ROOT) -> Path:
     except CannotInstall as error:
         sys.exit(f"clusterhub: {error}")
     except KeyboardInterrupt:
-        sys.exit("clusterhub: interrupted; the next start goes on from here.")
+        sys.exit("clusterhub: interrupted; the next start makes the environment anew.")
     except OSError as error:
         sys.exit(f"clusterhub: {_os_error(error, environment)}")
     return python
@@ -155,6 +156,8 @@ def _make(environment: Path, kind: Kind) -> None:
 def _only_one(environment: Path) -> Iterator[None]:
     """Wait for another start that is installing right now."""
     with (environment / LOCK_NAME).open("w") as lock:
+        # What is started meanwhile holds the lock as well, and goes on holding it if this process is killed.
+        os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -181,10 +184,11 @@ def _create(environment: Path) -> None:
     interpreter = choose_interpreter()
     say(f"  Python {interpreter.version} ({interpreter.path})")
     command = [interpreter.path, "-m", "venv", str(environment)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, close_fds=False)
     if done.returncode != 0:
         output = done.stdout + done.stderr
-        if "No space left" in output:
+        # venv keeps what pip's installation said to itself.
+        if "No space left" in output or shutil.disk_usage(environment).free < SPACE_OF_PIP:
             raise CannotInstall(f"the disk that holds {environment} is full.")
         last = (output.strip().splitlines() or ["no output"])[-1]
         raise CannotInstall(f"`{' '.join(command)}` failed: {last}")
@@ -241,7 +245,7 @@ def _install_proxy(python: str) -> None:
     started = time.monotonic()
     say("  the HTTP proxy ...")
     command = [python, "-m", "clusterhub.hub.proxy_installation"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, close_fds=False)
     if done.returncode != 0:
         raise CannotInstall(done.stderr.strip())
     say(f"  the HTTP proxy: installed ({time.monotonic() - started:.0f} s)")

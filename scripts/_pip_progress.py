@@ -27,14 +27,20 @@ def run_pip(command: list[str], what: str, log: Path) -> tuple[int, str]:
             text=True,
             errors="replace",
             env=environment,
+            # It inherits the lock: if this process is killed, the next start waits for pip to end.
+            close_fds=False,
         ) as pip,
         progress.counting_installed(Path(command[0]).parent.parent),
     ):
         assert pip.stdout is not None  # noqa: S101 - tells mypy what PIPE means
-        for line in pip.stdout:
-            record.write(line)
-            output.append(line)
-            progress.read(line)
+        try:
+            for line in pip.stdout:
+                record.write(line)
+                output.append(line)
+                progress.read(line)
+        except BaseException:
+            pip.kill()
+            raise
     progress.finish(failed=pip.returncode != 0)
     return pip.returncode, "".join(output)
 

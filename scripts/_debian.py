@@ -49,19 +49,21 @@ def ensure_packages() -> None:
         print(f"Installing {name}: {PACKAGES[name]}", file=sys.stderr, flush=True)
     install = ["install", "--yes", "--no-install-recommends", *missing]
     with _services_stay_down():
-        # The package lists may be absent or older than the mirror: then apt fails, and they are read.
-        if _apt(install) != 0 and (_apt(["update"]) != 0 or _apt(install) != 0):
+        # The lists of packages are read only where they are absent, or older than what the mirror has.
+        known = _apt([*install, "--simulate"], quiet=True) == 0
+        if not (known and _apt(install) == 0) and (_apt(["update"]) != 0 or _apt(install) != 0):
             sys.exit(
                 "apt-get failed, see above; the packages can also be installed by hand: " + " ".join(missing)
             )
 
 
-def _apt(arguments: list[str]) -> int:
+def _apt(arguments: list[str], *, quiet: bool = False) -> int:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0", *arguments]
     # What a benchmark prints on standard output is its result alone.
+    output = subprocess.DEVNULL if quiet else sys.stderr
     return subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
     ).returncode
 
 

@@ -57,7 +57,7 @@ def _split(text: str, allowed: str) -> SplitResult:
     except ValueError:
         raise Refused(f"{quoted(text)} is not a URL", allowed) from None
     if "@" in parts.netloc:
-        raise Refused("a name or password has no place in this URL", allowed)  # and is not repeated here
+        raise Refused("a name or password has no place in this URL", allowed, secret=True)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         missing = "does not begin with http:// or https://" if "://" not in text else "is not a web address"
         raise Refused(f"{quoted(text)} {missing}", allowed)

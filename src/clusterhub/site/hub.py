@@ -31,8 +31,8 @@ class Hub(Section):
     about: ClassVar[str] = "Where the hub is reached, and who looks after it."
 
     url: Annotated[str, URL] = key(
-        "The address that people type into their browser, with a path before which a front server sends "
-        "other things elsewhere, if there is one.",
+        "The address that people type into their browser. It may have a path, where a front server has other "
+        "things beside the hub.",
         example="https://jupyter.example.org",
     )
     bind: Annotated[str, BIND] = key(

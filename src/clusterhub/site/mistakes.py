@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
@@ -67,7 +68,8 @@ class _Words:
             message, allowed = refused.what, refused.allowed
             if known == ("profile",) and isinstance(given, Mapping):
                 message, allowed = "[profile] has one bracket where two are needed", "[[profile]]"
-            return self.problem(span, known, message, allowed)
+            problem = self.problem(span, known, message, allowed)
+            return dataclasses.replace(problem, source="") if refused.secret else problem
         return self.wrong_shape(where, kind, given)
 
     def wrong_shape(self, where: Where, kind: str, given: object) -> Problem:

@@ -96,10 +96,17 @@ class Profile(Section):
         tuple[Annotated[str, PARTITION], ...],
         ListOf("name or list of names", 'a name, or a list such as ["gpu", "gpu-long"]', single=True),
     ] = key(
-        "Partition, or several of which the scheduler takes the first that can.", example="gpu", default=()
+        "Partition, or several of which the scheduler takes the first that can.",
+        example="gpu",
+        default=(),
+        derived="the scheduler's",
     )
-    account: Annotated[str, ACCOUNT] | None = key("Account to charge.", example="physics", default=None)
-    qos: Annotated[str, QOS] | None = key("Quality of service.", example="interactive", default=None)
+    account: Annotated[str, ACCOUNT] | None = key(
+        "Account to charge.", example="physics", default=None, derived="the person's own default"
+    )
+    qos: Annotated[str, QOS] | None = key(
+        "Quality of service.", example="interactive", default=None, derived="the scheduler's"
+    )
     reservation: Annotated[str, RESERVATION] | None = key(
         "Reservation to run in.", example="course-monday", default=None
     )

@@ -41,12 +41,16 @@ _SIZE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?\s*([KMGTP])(?:I?B)?", re.IG
 class Refused(ClusterhubError, ValueError):
     """A value that cannot be used: what is wrong with it, and what is allowed instead."""
 
-    def __init__(self, what: str, allowed: str = "", *, at: tuple[str | int, ...] = ()) -> None:
+    def __init__(
+        self, what: str, allowed: str = "", *, at: tuple[str | int, ...] = (), secret: bool = False
+    ) -> None:
         super().__init__(what, next=f"give {allowed}" if allowed else "")
         self.what = what
         self.allowed = allowed
         self.at = at
         """Which part of a table or list is meant; empty for the value as a whole."""
+        self.secret = secret
+        """The value may hold a secret: neither it nor its line in the file is to be shown."""
 
 
 def quoted(text: str) -> str:

@@ -127,7 +127,7 @@ class IntRange(Range):
     lowest: ClassVar[object] = 1
 
     default: Annotated[int, COUNT] = key(_DEFAULT, example=1)
-    min: Annotated[int, COUNT] = key(_MIN, example=1, default=0, derived="1")
+    min: Annotated[int, COUNT] = key(_MIN, example=1, default=0, derived="1; without `max`, the default")
     max: Annotated[int, COUNT] = key(_MAX, example=8, default=0, derived="the default")
 
 
@@ -139,7 +139,7 @@ class GpuRange(Range):
 
     default: Annotated[int, COUNT_OR_NONE] = key(_DEFAULT, example=1)
     min: Annotated[int, COUNT_OR_NONE] = key(
-        _MIN, example=0, default=0, derived="1, or the default if that is 0"
+        _MIN, example=0, default=0, derived="1; without `max` or with none as the default, the default"
     )
     max: Annotated[int, COUNT_OR_NONE] = key(_MAX, example=2, default=0, derived="the default")
     type: Annotated[str, GPU_TYPE] | None = key(
@@ -154,7 +154,12 @@ class MemoryRange(Range):
     lowest: ClassVar[object] = "1 GiB"
 
     default: Annotated[int, SIZE] = key(_DEFAULT, example="4 GiB")
-    min: Annotated[int, SIZE] = key(_MIN, example="1 GiB", default=0, derived="1 GiB, or the default if less")
+    min: Annotated[int, SIZE] = key(
+        _MIN,
+        example="1 GiB",
+        default=0,
+        derived="1 GiB; without `max` or with a smaller default, the default",
+    )
     max: Annotated[int, SIZE] = key(_MAX, example="32 GiB", default=0, derived="the default")
     per: Annotated[str, PER] = key(
         "Whether the amount is for each node or for each CPU.", example="cpu", default="node"
@@ -179,7 +184,7 @@ class DurationRange(Range):
 
     default: Annotated[int, DURATION] = key(_DEFAULT, example="4h")
     min: Annotated[int, DURATION] = key(
-        _MIN, example="10min", default=0, derived="1min, or the default if less"
+        _MIN, example="10min", default=0, derived="1min; without `max` or with a smaller default, the default"
     )
     max: Annotated[int, DURATION] = key(_MAX, example="1d", default=0, derived="the default")
 

@@ -244,9 +244,6 @@ MISTAKES = {
     "no bracket": Mistake("[login]", "[login", 5, ('no "]"',)),
     "no comma": Mistake('["@hpc-users"]', '["a" "b"]', 7, ("no comma",)),
     "no equals sign": Mistake('title = "One', 'title "One', 26, ('no "="',)),
-    "a table over two lines": Mistake(
-        CPUS, "{ default = 1,\nmax = 8 }", 20, ("cannot go on in the next line",)
-    ),
     "Python's truth": Mistake('"One GPU"', "True", 26, ('"True" is not a value',)),
     "single backslash": Mistake('"One GPU"', '"\\d"', 26, ("backslash",)),
     "curly quotes": Mistake('"One GPU"', "“One GPU”", 26, ("is not a value",), "quotes"),

@@ -186,7 +186,8 @@ def test_a_choice_is_read_and_kept_within_its_limits(example: Site) -> None:
     assert profile.time.choose("30:00") == 1800
     for amount, given in (
         (profile.cpus, "9"), (profile.cpus, "0"), (profile.cpus, "-1"), (profile.cpus, True),
-        (profile.cpus, 1.5), (profile.cpus, "8; id"), (profile.cpus, ["8"]), (profile.memory, "33 GiB"), (profile.time, "25h"),
+        (profile.cpus, 1.5), (profile.cpus, "8; id"), (profile.cpus, ["8"]),
+        (profile.memory, "33 GiB"), (profile.time, "25h"),
     ):  # fmt: skip
         with pytest.raises(Refused):
             amount.choose(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusterhub.site.quantities import (
@@ -69,11 +69,13 @@ def test_a_number_without_a_unit_is_refused_because_it_could_be_minutes_or_secon
     assert '"30min" or "30s"' in caught.value.allowed
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=LONGEST_SECONDS))
 def test_a_duration_that_was_written_is_read_back(seconds: int) -> None:
     assert parse_duration(format_duration(seconds)) == seconds
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
     with contextlib.suppress(Refused):
@@ -117,6 +119,7 @@ def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
     assert caught.value.allowed
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([2**10, 2**20, 2**30, 2**40]).flatmap(
         lambda unit: st.integers(min_value=1, max_value=min(LARGEST_BYTES // unit, 999_999_999)).map(
@@ -128,6 +131,7 @@ def test_a_size_that_was_written_is_read_back(size: int) -> None:
     assert parse_size(format_size(size)) == size
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_is_a_size_or_refused(text: str) -> None:
     with contextlib.suppress(Refused):

@@ -6,6 +6,8 @@ from typing import Any
 
 from clusterhub.site.schema import Site
 
+_LEFT_OUT = ("default", "title", "x-default")
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -23,11 +25,12 @@ def _tidied(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     alternatives = node.get("anyOf")
-    tidied = {
-        name: _tidied(value) for name, value in node.items() if name not in ("default", "title", "x-default")
-    }
+    tidied = {name: _tidied(value) for name, value in node.items() if name not in _LEFT_OUT}
+    if "examples" in node:  # which are the file's own words already
+        tidied["examples"] = node["examples"]
     if "properties" in node:  # whose names are the file's keys, and may be any word
         tidied["properties"] = {name: _tidied(value) for name, value in node["properties"].items()}
+        tidied.pop("description", None)  # of the class, for who reads the code
     if isinstance(alternatives, list):
         left = [_tidied(item) for item in alternatives if item != {"type": "null"}]
         del tidied["anyOf"]

@@ -26,7 +26,7 @@ _UNIT_OF_WORD = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), "s"),
 }
 _PART = r"[0-9]{1,9}\s*[A-Za-z]+"
-DURATION_PATTERN = rf"^\s*({_PART}(\s*{_PART})*|([0-9]+-)?[0-9]+(:[0-9]+){{0,2}})\s*$"
+DURATION_PATTERN = rf"^\s*({_PART}(\s*{_PART})*|[0-9]+-[0-9]+(:[0-9]+){{0,2}}|[0-9]+(:[0-9]+){{1,2}})\s*$"
 _WITH_UNITS = re.compile(rf"{_PART}(\s*{_PART})*")
 _ONE_PART = re.compile(r"([0-9]+)\s*([A-Za-z]+)")
 _SLURM = re.compile(

@@ -127,8 +127,10 @@ class IntRange(Range):
     lowest: ClassVar[object] = 1
 
     default: Annotated[int, COUNT] = key(_DEFAULT, example=1)
-    min: Annotated[int, COUNT] = key(_MIN, example=1, default=0, derived="1; without `max`, the default")
-    max: Annotated[int, COUNT] = key(_MAX, example=8, default=0, derived="the default")
+    min: Annotated[int, COUNT] = key(
+        _MIN, example=1, default=0, derived="1; without `max`, that of `default`"
+    )
+    max: Annotated[int, COUNT] = key(_MAX, example=8, default=0, derived="that of `default`")
 
 
 class GpuRange(Range):
@@ -139,9 +141,9 @@ class GpuRange(Range):
 
     default: Annotated[int, COUNT_OR_NONE] = key(_DEFAULT, example=1)
     min: Annotated[int, COUNT_OR_NONE] = key(
-        _MIN, example=0, default=0, derived="1; without `max` or with none as the default, the default"
+        _MIN, example=0, default=0, derived="1; that of `default` if it is 0, or without `max`"
     )
-    max: Annotated[int, COUNT_OR_NONE] = key(_MAX, example=2, default=0, derived="the default")
+    max: Annotated[int, COUNT_OR_NONE] = key(_MAX, example=2, default=0, derived="that of `default`")
     type: Annotated[str, GPU_TYPE] | None = key(
         "The model, by the scheduler's name for it.", example="h200", default=None, derived="any"
     )
@@ -158,9 +160,9 @@ class MemoryRange(Range):
         _MIN,
         example="1 GiB",
         default=0,
-        derived="1 GiB; without `max` or with a smaller default, the default",
+        derived="1 GiB; that of `default` if it is less, or without `max`",
     )
-    max: Annotated[int, SIZE] = key(_MAX, example="32 GiB", default=0, derived="the default")
+    max: Annotated[int, SIZE] = key(_MAX, example="32 GiB", default=0, derived="that of `default`")
     per: Annotated[str, PER] = key(
         "Whether the amount is for each node or for each CPU.", example="cpu", default="node"
     )
@@ -184,9 +186,9 @@ class DurationRange(Range):
 
     default: Annotated[int, DURATION] = key(_DEFAULT, example="4h")
     min: Annotated[int, DURATION] = key(
-        _MIN, example="10min", default=0, derived="1min; without `max` or with a smaller default, the default"
+        _MIN, example="10min", default=0, derived="1min; that of `default` if it is less, or without `max`"
     )
-    max: Annotated[int, DURATION] = key(_MAX, example="1d", default=0, derived="the default")
+    max: Annotated[int, DURATION] = key(_MAX, example="1d", default=0, derived="that of `default`")
 
     @classmethod
     def words(cls, value: int) -> str:

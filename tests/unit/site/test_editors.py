@@ -41,6 +41,7 @@ def test_good_files_are_good_to_an_editor(validator: jsonschema.Draft202012Valid
         ("{ default = 1, max = 8 }", "0"),
         ('"32 GiB"', '"32 XiB"'),
         ('"1d"', '"one day"'),
+        ('"1d"', '"240"'),
         ('"slurm"', '"slrum"'),
         ('name = "gpu"\n', ""),
         ('partition = "gpu"', 'partition = ["a b"]'),
@@ -68,6 +69,16 @@ def test_every_key_is_described_with_an_example_in_the_words_of_the_file() -> No
     for key in keys:
         assert key["description"]
         assert key["examples"]
+
+
+def test_the_examples_are_whole_and_allowed_where_they_stand() -> None:
+    schema = json_schema()
+    for key in descriptions_in(schema):
+        validator = jsonschema.Draft202012Validator({**key, "$defs": schema["$defs"]})
+        for example in key["examples"]:
+            assert validator.is_valid(example), key
+    profile = schema["$defs"]["Profile"]["properties"]
+    assert profile["time"]["examples"] == [{"default": "4h", "max": "1d"}]
 
 
 def test_the_schema_says_nothing_that_toml_cannot() -> None:

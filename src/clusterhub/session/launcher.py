@@ -1,8 +1,8 @@
 """Starts one session inside its job: binds a port, proves itself to the hub, serves Jupyter on that port.
 
-This one file travels inside the job script and is run by the environment's own Python, isolated (``python -I``),
-so that hub and node cannot differ in version and an environment needs Jupyter but not clusterhub. It is
-standard library only until Jupyter itself is loaded, and works on Python 3.8 and newer.
+This one file travels inside the job script and is run by the environment's own Python (``python -I``),
+so that hub and node cannot differ in version, and an environment needs Jupyter but not clusterhub. It is
+standard library only until Jupyter itself is loaded.
 
 It reads its settings, which hold no secret, from ``CLUSTERHUB_SETTINGS`` (JSON):
 
@@ -41,6 +41,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
 
 VERSION = 1
 """Of the exchange with the hub; raised when a field of it changes its meaning."""
@@ -64,18 +66,18 @@ REQUEST_TIMEOUT = 20.0
 class LaunchError(Exception):
     """The session cannot start; carries the exit code that names why."""
 
-    def __init__(self, code, message):
+    def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-def say(message):
+def say(message: str) -> None:
     """One line to the job's log."""
     sys.stderr.write("clusterhub: %s\n" % message)
     sys.stderr.flush()
 
 
-def interface_address(interface):
+def interface_address(interface: str) -> str:
     """The address to bind for an interface's name or an address; the empty string is every interface.
 
     Raises LaunchError where the node has no such interface.
@@ -100,14 +102,13 @@ def interface_address(interface):
     return socket.inet_ntoa(request[20:24].tobytes())
 
 
-def bind(interface, ports):
-    """A listening socket; it stays bound for the whole session, so nobody else can take the port in between."""
+def bind(interface: str, ports: list[int] | None) -> socket.socket:
+    """A listening socket. It stays bound for the whole session: nobody can take the port in between."""
     address = interface_address(interface)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    candidates = [0]
-    if ports:
-        candidates = list(range(ports[0], ports[1] + 1))
-        random.shuffle(candidates)
+    lowest, highest = ports or (0, 0)
+    candidates = list(range(lowest, highest + 1))
+    random.shuffle(candidates)
     for port in candidates:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -126,13 +127,13 @@ def bind(interface, ports):
     raise LaunchError(
         NO_PORT,
         "all ports from %d to %d are taken on this node; the operator sets them as [sessions] ports"
-        % (ports[0], ports[1]),
+        % (lowest, highest),
     )
 
 
-def announced_address(listener, hub_url):
-    """The address under which the hub can reach the listener: the bound one, or the one that faces the hub."""
-    address = listener.getsockname()[0]
+def announced_address(listener: socket.socket, hub_url: str) -> str:
+    """The address where the hub reaches the listener: the bound one, or the one that faces the hub."""
+    address: str = listener.getsockname()[0]
     if address not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
         return address
     hub = urllib.parse.urlsplit(hub_url)
@@ -143,7 +144,8 @@ def announced_address(listener, hub_url):
         )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.connect(target)  # a datagram socket: sends nothing, only chooses the route
-            return probe.getsockname()[0]
+            faces_hub: str = probe.getsockname()[0]
+            return faces_hub
     except OSError as error:
         raise LaunchError(
             HUB_UNREACHABLE,
@@ -152,8 +154,8 @@ def announced_address(listener, hub_url):
         ) from None
 
 
-def munge_credential(payload, uid):
-    """A credential that vouches for this process's uid and host, that only ``uid`` may decode, and only once."""
+def munge_credential(payload: str, uid: int) -> str:
+    """A credential that vouches for our uid and host, that only ``uid`` may decode, and only once."""
     try:
         done = subprocess.run(
             ["munge", "--restrict-uid=%d" % uid],  # noqa: S607 - where munge lies differs between sites
@@ -172,7 +174,7 @@ def munge_credential(payload, uid):
     return done.stdout.decode().strip()
 
 
-def ticket(settings, payload):
+def ticket(settings: dict[str, Any], payload: str) -> str:
     """What proves to the hub who we are; made anew for each try, as a munge credential is used up by one."""
     if settings["kind"] == "munge":
         return munge_credential(payload, settings["uid"])
@@ -183,7 +185,7 @@ def ticket(settings, payload):
         raise LaunchError(NO_TICKET, "the session's ticket cannot be read on this node: %s" % error) from None
 
 
-def post(url, body, token=None):
+def post(url: str, body: dict[str, Any], token: str = "") -> Any:
     """Sends JSON, returns JSON. Raises urllib.error.HTTPError and OSError."""
     request = urllib.request.Request(  # noqa: S310 - the URL is the hub's, from the job script
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -191,14 +193,15 @@ def post(url, body, token=None):
     if token:
         request.add_header("Authorization", "token " + token)
     # A site's web proxy is for the outside; it neither reaches nodes nor may see tokens.
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    )
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if url.startswith("https:"):
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+    opener = urllib.request.build_opener(*handlers)
     with opener.open(request, timeout=REQUEST_TIMEOUT) as response:
         return json.loads(response.read() or b"{}")
 
 
-def refusal(error):
+def refusal(error: urllib.error.HTTPError) -> str:
     """The hub's own words in an error reply, where it has some."""
     try:
         return str(json.loads(error.read())["message"])
@@ -206,7 +209,7 @@ def refusal(error):
         return "HTTP %d %s" % (error.code, error.reason)
 
 
-def persist(attempt, patience):
+def persist(attempt: Callable[[], Any], patience: float) -> Any:
     """Calls ``attempt`` until it succeeds, the hub refuses, or patience (seconds) ends."""
     deadline = time.monotonic() + patience
     pause = 0.2
@@ -227,7 +230,7 @@ def persist(attempt, patience):
         pause = min(pause * 1.6, 15.0)
 
 
-def job_identity(environ):
+def job_identity(environ: Mapping[str, str]) -> tuple[str, int]:
     """The job's id and how often it was restarted, in whichever batch system's words they come."""
     for job, restart in (
         ("SLURM_JOB_ID", "SLURM_RESTART_COUNT"),
@@ -238,7 +241,7 @@ def job_identity(environ):
     raise LaunchError(REFUSED, "this is not running inside a job")
 
 
-def claim(settings, listener):
+def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
     """Trades the ticket for what the session needs: ``{"environment": {...}, "arguments": [...]}``."""
     job, restart = job_identity(os.environ)
     body = {
@@ -254,17 +257,19 @@ def claim(settings, listener):
     }
     payload = json.dumps(body, sort_keys=True)
 
-    def attempt():
+    def attempt() -> Any:
         proof = {"kind": settings["ticket"]["kind"], "value": ticket(settings["ticket"], payload)}
         return post(settings["claim_url"], dict(body, ticket=proof))
 
     return persist(attempt, settings["patience"])
 
 
-def serve(listener, reply, settings):
+def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, Any]) -> None:
     """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
     os.environ.update(reply["environment"])
     token = os.environ["JUPYTERHUB_API_TOKEN"]
+    job, restart = job_identity(os.environ)
+    said = {"version": VERSION, "tag": settings["tag"], "job": job, "restart": restart}
     try:
         from jupyter_server.serverapp import ServerApp
         from jupyterhub.singleuser.extension import JupyterHubSingleUser
@@ -275,19 +280,19 @@ def serve(listener, reply, settings):
             % (sys.prefix, error),
         ) from None
 
-    def report_ready():
+    def report_ready() -> None:
         try:
-            persist(lambda: post(settings["ready_url"], {"version": VERSION}, token), settings["patience"])
+            persist(lambda: post(settings["ready_url"], said, token), settings["patience"])
         except LaunchError as error:
             say(str(error))
 
     class SessionServer(ServerApp):
         """Jupyter Server on a socket that is held already, instead of on a port that is looked for."""
 
-        def _find_http_port(self):
+        def _find_http_port(self) -> None:
             self.port = listener.getsockname()[1]
 
-        def _bind_http_server_tcp(self):
+        def _bind_http_server_tcp(self) -> bool:
             self.http_server.add_sockets([listener])
             # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.
             threading.Thread(target=report_ready, name="clusterhub-ready", daemon=True).start()
@@ -297,18 +302,16 @@ def serve(listener, reply, settings):
     JupyterHubSingleUser.launch_instance(argv=reply["arguments"])
 
 
-def main():
+def main() -> int:
     """Starts the session; the exit code says why it could not."""
     runtime = None
     try:
         settings = json.loads(os.environ.pop("CLUSTERHUB_SETTINGS"))
         listener = bind(settings["interface"], settings["ports"])
-        say(
-            "session %s listens on port %d of %s"
-            % (settings["tag"], listener.getsockname()[1], socket.gethostname())
-        )
+        port = listener.getsockname()[1]
+        say("session %s listens on port %d of %s" % (settings["tag"], port, socket.gethostname()))
         reply = claim(settings, listener)
-        # Connection files and sockets of kernels: node-local, only ours, and short (a socket's limit is 108 bytes).
+        # Connection files and sockets of kernels: node-local, ours only, short (sockets: 108 bytes).
         runtime = tempfile.mkdtemp(prefix="clusterhub-")
         os.environ["JUPYTER_RUNTIME_DIR"] = runtime
         serve(listener, reply, settings)

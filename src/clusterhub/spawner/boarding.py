@@ -62,14 +62,19 @@ class Claim:
         return json.dumps(body, sort_keys=True)
 
 
+@dataclass(frozen=True)
+class Ready:
+    """What a job says when its server serves; the session's token is the proof."""
+
+    version: int
+    tag: str
+    job: str
+    restart: int
+
+
 def parse_claim(body: object) -> Claim:
     """Reads a claim. Raises Refused for anything that is not exactly one."""
-    if isinstance(body, dict) and body.get("version") != VERSION:
-        raise Refused(
-            f"This hub speaks version {VERSION} of the exchange, the session's launcher {body.get('version')!r:.20}.",
-            next="Start the session again: the job was submitted by another version of clusterhub.",
-        )
-    claim = _exactly(Claim, body, ticket=lambda value: _exactly(Ticket, value))
+    claim: Claim = _exactly(Claim, body, ticket=lambda value: _exactly(Ticket, value))
     try:
         address = ipaddress.ip_address(claim.address)
     except ValueError:
@@ -83,6 +88,11 @@ def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -
     """An instance of that dataclass from a JSON object with exactly its fields, of exactly their types."""
     if not isinstance(body, dict):
         raise Refused(f"A {kind.__name__.lower()} is a JSON object.")
+    if body.get("version", VERSION) != VERSION:
+        raise Refused(
+            f"This hub speaks version {VERSION} of the exchange, the job {body['version']!r:.20}.",
+            next="Start the session again: the job was submitted by another version of clusterhub.",
+        )
     names = {each.name for each in fields(kind)}
     if set(body) != names:
         wrong = ", ".join(sorted(f"{name!r:.40}" for name in set(body) ^ names))
@@ -114,6 +124,8 @@ class Expectation:
     check_ticket: Callable[[Ticket], Awaitable[Proof]]
     board: Callable[[Claim], Awaitable[Mapping[str, Any]]]
     """Called with an accepted claim; returns the reply."""
+    ready: Callable[[Ready, str], None]
+    """Called when the job says that it serves, with the token it showed. Raises Refused."""
     any_address: bool = False
     """The operator named an interface, whose address munge and the scheduler need not know."""
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -140,9 +152,7 @@ class Boarding:
         ``peer`` is the address the request came from. Raises Refused and Later.
         """
         claim = parse_claim(body)
-        expected = self._expected.get(claim.tag)
-        if expected is None:
-            raise Later("The hub does not expect this session now.", where=f"job {claim.job}")
+        expected = self._find(claim.tag, claim.job)
         proof = await self._prove(expected, claim)
         job = await expected.find_job(claim.job)
         check_job(expected, claim, job)
@@ -156,6 +166,17 @@ class Boarding:
             )
         return await expected.board(claim)
 
+    def ready(self, body: object, token: str) -> None:
+        """Notes that a session serves. Raises Refused and Later."""
+        ready: Ready = _exactly(Ready, body)
+        self._find(ready.tag, ready.job).ready(ready, token)
+
+    def _find(self, tag: str, job: str) -> Expectation:
+        try:
+            return self._expected[tag]
+        except KeyError:
+            raise Later("The hub does not expect this session now.", where=f"job {job}") from None
+
     async def _prove(self, expected: Expectation, claim: Claim) -> Proof:
         proof = await expected.check_ticket(claim.ticket)
         if proof.uid is not None and proof.uid != expected.uid:
@@ -166,7 +187,7 @@ class Boarding:
 
 
 def check_job(expected: Expectation, claim: Claim, job: Job | None) -> None:
-    """Raises Later or Refused unless the scheduler says that this job is this session's and runs on this node."""
+    """Raises unless the scheduler says that this job is this session's and runs on this node."""
     if job is None or job.state in (JobState.QUEUED, JobState.UNKNOWN):
         raise Later("The scheduler does not show this job as running yet.", where=f"job {claim.job}")
     if not job.state.is_live:

@@ -70,7 +70,7 @@ def _mac(key: bytes, tag: str, nonce: str) -> str:
 async def check_munge_ticket(credential: str) -> Proof:
     """Decodes a munge credential, which uses it up. Raises TicketRefused."""
     result = await command.run(
-        ["unmunge"], environment=os.environ, timeout=UNMUNGE_TIMEOUT, max_output=65536, stdin=credential
+        ("unmunge",), environment=os.environ, timeout=UNMUNGE_TIMEOUT, max_output=65536, stdin=credential
     )
     return parse_unmunge(result)
 

@@ -1,0 +1,142 @@
+"""The command line. Each verb imports what it needs inside itself: ``clusterhub --help`` is instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clusterhub import __version__
+
+SITE_VARIABLE = "CLUSTERHUB_SITE"
+DEFAULT_SITE = "/etc/clusterhub/site.toml"
+
+
+def site_option(command: Any) -> Any:
+    """The option ``--site``, of every command that reads the site file."""
+    return click.option(
+        "--site",
+        "path",
+        type=click.Path(path_type=Path),
+        default=lambda: Path(os.environ.get(SITE_VARIABLE) or DEFAULT_SITE),
+        metavar="FILE",
+        help=f"The site file [default: ${SITE_VARIABLE}, else {DEFAULT_SITE}]",
+    )(command)
+
+
+class Commands(click.Group):
+    """A group that turns the errors of ours into a message; no traceback reaches a person."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; exits with 1 where it cannot do what it was asked."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            from clusterhub.errors import ClusterhubError
+
+            if not isinstance(error, ClusterhubError):
+                raise
+            click.echo(f"clusterhub: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="clusterhub")
+def main() -> None:
+    """Jupyter as an interface to a computing cluster."""
+
+
+@main.command()
+@site_option
+@click.option("--only", type=click.Choice(["hub", "proxy"]), help="Run only this one of the two processes.")
+def up(path: Path, only: str | None) -> None:
+    """Run hub and proxy in the foreground.
+
+    Ctrl-C, or SIGTERM, ends them; sessions go on, and are found again at the next start.
+    """
+    from clusterhub.hub.supervise import up as run
+    from clusterhub.site.loading import load
+
+    sys.exit(run(load(path), only, click.echo))
+
+
+@main.command()
+@site_option
+@click.argument("user")
+@click.argument("profile")
+@click.argument("choices", nargs=-1, metavar="[KEY=VALUE]...")
+def explain(path: Path, user: str, profile: str, choices: tuple[str, ...]) -> None:
+    """Print the commands and the job script for a choice, submitting nothing.
+
+    USER is who would press Start, PROFILE what they would choose, such as: gpu time=2h gpus=2
+    """
+    from clusterhub.site.loading import load
+    from clusterhub.spawner.dry_run import explain as explained
+
+    click.echo(explained(load(path), user, profile, choices), nl=False)
+
+
+@main.command()
+@site_option
+@click.argument("session", metavar="USER[/SERVER]")
+@click.option("--job", help="The log of this job, instead of the newest.")
+@click.option("--list", "only_list", is_flag=True, help="Only list the logs that there are.")
+def logs(path: Path, session: str, job: str | None, only_list: bool) -> None:
+    """Print the log of a session, running or ended."""
+    from clusterhub.hub.logs import session_log
+    from clusterhub.site.loading import load
+
+    click.echo(session_log(load(path), session, job, only_list), nl=False)
+
+
+@main.group()
+def config() -> None:
+    """Look at the site file and at what follows from it."""
+
+
+@config.command()
+@site_option
+def check(path: Path) -> None:
+    """Say whether the site file is good, or name everything that is wrong in it."""
+    from clusterhub.hub.configure import resolve
+    from clusterhub.site.loading import load
+
+    site = load(path)
+    resolve(site)
+    click.echo(
+        f"{path}: good: {_counted(len(site.clusters), 'cluster')}, {_counted(len(site.profiles), 'profile')}"
+    )
+
+
+@config.command()
+@site_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(path: Path, as_json: bool) -> None:
+    """Print the JupyterHub configuration that results, with the origin of each value; secrets are masked."""
+    from clusterhub.hub.configure import masked, resolve
+    from clusterhub.site.loading import load
+
+    shown = masked(resolve(load(path)))
+    if as_json:
+        click.echo(json.dumps(shown, indent=2, default=repr))
+        return
+    for each in shown:
+        click.echo(f"{each['setting']} = {each['value']!r}\n    # {each['origin']}")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the site file, for editors."""
+    from clusterhub.site.editors import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

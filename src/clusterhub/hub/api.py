@@ -1,0 +1,87 @@
+"""What jobs ask of the hub: to board, and to note that they serve."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jupyterhub.apihandlers.base import APIHandler
+from tornado.web import HTTPError
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.spawner.boarding import Boarding, Later
+
+MAX_BODY = 32768
+"""Bytes; a claim is under 2 KiB."""
+
+SETTING = "clusterhub"
+"""Where the hub's web application keeps its `clusterhub.spawner.clusters.Clusters`."""
+
+
+class JobHandler(APIHandler):
+    """Of requests by jobs, which carry their own proof: no login, no cookie."""
+
+    @property
+    def boarding(self) -> Boarding:
+        """The sessions that are expected."""
+        boarding: Boarding = self.settings[SETTING].boarding
+        return boarding
+
+    def check_xsrf_cookie(self) -> None:
+        """No cookie takes part in this."""
+
+    def json_body(self) -> Any:
+        """The request's JSON. Raises HTTPError."""
+        if len(self.request.body) > MAX_BODY:
+            raise HTTPError(413, "A request of a job is a small JSON object.")
+        try:
+            return json.loads(self.request.body)
+        except ValueError:
+            raise HTTPError(400, "A request of a job is a JSON object.") from None
+
+    def refuse(self, error: ClusterhubError) -> HTTPError:
+        """503 means "ask again"; 403 that asking again will not help."""
+        what = error.explanation.what.replace("%", "%%")
+        if isinstance(error, Later):
+            return HTTPError(503, what)
+        self.log.warning("Refused a job's request from %s: %s", self.request.remote_ip, error)
+        return HTTPError(403, what)
+
+
+class ClaimHandler(JobHandler):
+    """``POST /hub/api/clusterhub/claim``: trades a ticket for token and settings.
+
+    See `clusterhub.spawner.boarding.Claim` for the fields.
+    """
+
+    async def post(self) -> None:
+        """Answers ``{"environment": {...}, "arguments": [...]}``."""
+        # The connection's own address: a forwarded one is whatever the caller wrote into a header.
+        peer = self.request.connection.context.address[0]
+        try:
+            reply = await self.boarding.claim(self.json_body(), peer)
+        except ClusterhubError as error:
+            raise self.refuse(error) from None
+        self.set_header("Cache-Control", "no-store")
+        self.write(json.dumps(dict(reply)))
+
+
+class ReadyHandler(JobHandler):
+    """``POST /hub/api/clusterhub/ready``: the session whose token this is serves now.
+
+    See `clusterhub.spawner.boarding.Ready` for the fields.
+    """
+
+    def post(self) -> None:
+        """Answers ``{}``."""
+        try:
+            self.boarding.ready(self.json_body(), self.get_auth_token() or "")
+        except ClusterhubError as error:
+            raise self.refuse(error) from None
+        self.write("{}")
+
+
+HANDLERS = [
+    (r"/api/clusterhub/claim", ClaimHandler),
+    (r"/api/clusterhub/ready", ReadyHandler),
+]

@@ -1,0 +1,207 @@
+"""From a site to the JupyterHub configuration that results, with the origin of each value."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.site.schema import Site
+
+PROXY_TOKEN_VARIABLE = "CONFIGPROXY_AUTH_TOKEN"  # noqa: S105 - a variable's name
+MAX_SOCKET_PATH = 100
+"""Bytes; the kernel's limit is 108 with the NUL (unix(7))."""
+
+SETTLING = 120
+"""Seconds beyond queue and start, after which JupyterHub itself gives a start up."""
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value of JupyterHub's configuration, and where it comes from."""
+
+    section: str
+    name: str
+    value: Any
+    origin: str
+
+    @property
+    def is_secret(self) -> bool:
+        """True where the value must not be shown."""
+        return any(word in self.name.lower() for word in ("token", "secret", "password", "key"))
+
+
+def settings_of(site: Site) -> Iterator[Setting]:
+    """What follows from site.toml, and what clusterhub itself sets. Pure."""
+    hub, sessions = site.hub, site.sessions
+    state = hub.state_directory
+    internal = urlsplit(hub.internal_url)
+    local_only = internal.hostname in ("127.0.0.1", "localhost", "::1")
+    pam = site.login.method == "pam"
+    ours = "clusterhub"
+
+    def from_file(key: str) -> str:
+        return f"{site.path}: {key}"
+
+    yield Setting("JupyterHub", "bind_url", hub.bind_url, from_file("[hub] bind"))
+    yield Setting("JupyterHub", "public_url", hub.url + "/", from_file("[hub] url"))
+    yield Setting(
+        "JupyterHub",
+        "hub_bind_url",
+        f"http://{'127.0.0.1' if local_only else ''}:{internal.port}{hub.prefix}",
+        from_file("[hub] internal_url"),
+    )
+    yield Setting("JupyterHub", "hub_connect_url", hub.internal_url, from_file("[hub] internal_url"))
+    yield Setting(
+        "JupyterHub", "db_url", f"sqlite:///{state}/jupyterhub.sqlite", from_file("[hub] state_directory")
+    )
+    yield Setting(
+        "JupyterHub", "cookie_secret_file", f"{state}/cookie_secret", from_file("[hub] state_directory")
+    )
+    # A restart is not an event: neither stopping the hub nor its proxy ends a session.
+    yield Setting("JupyterHub", "cleanup_servers", False, ours)
+    yield Setting("JupyterHub", "cleanup_proxy", False, ours)
+    yield Setting("JupyterHub", "allow_named_servers", True, ours)
+    # Sessions that wait in the queue count as spawning for JupyterHub; the queue is limit enough.
+    yield Setting("JupyterHub", "concurrent_spawn_limit", 0, ours)
+    yield Setting("JupyterHub", "template_paths", [str(TEMPLATES)], ours)
+    yield Setting("JupyterHub", "spawner_class", "clusterhub.spawner.spawner.ClusterSpawner", ours)
+    name = "PamAuthenticator" if pam else "OnePersonAuthenticator"
+    yield Setting(
+        "JupyterHub",
+        "authenticator_class",
+        f"clusterhub.hub.authenticator.{name}",
+        from_file("[login] method"),
+    )
+    yield Setting(
+        "Spawner",
+        "start_timeout",
+        sessions.queue_timeout + sessions.start_timeout + SETTLING,
+        from_file("[sessions] queue_timeout and start_timeout"),
+    )
+    yield Setting("Spawner", "http_timeout", 60, ours)
+    # `clusterhub up` runs the proxy, so that it outlives the hub.
+    yield Setting("ConfigurableHTTPProxy", "should_start", False, ours)
+    socket = quote(str(proxy_socket(site)), safe="")
+    yield Setting(
+        "ConfigurableHTTPProxy", "api_url", f"http+unix://{socket}", from_file("[hub] state_directory")
+    )
+
+
+def proxy_socket(site: Site) -> Path:
+    """Where the hub tells the proxy its routes: a socket that only the hub's account can open."""
+    path = site.hub.state_directory / "proxy.sock"
+    if len(str(path).encode()) > MAX_SOCKET_PATH:
+        raise ClusterhubError(
+            f"The path is too long for a socket: {path}.",
+            where=f"{site.path}: [hub] state_directory",
+            next=f"Name a directory whose path is shorter than {MAX_SOCKET_PATH - len('/proxy.sock')} bytes.",
+        )
+    return path
+
+
+def drop_ins(site: Site) -> list[Path]:
+    """The operator's own files of JupyterHub configuration, in the order in which they are read."""
+    if not site.hub.conf_d.is_dir():
+        return []
+    return sorted(site.hub.conf_d.glob("*.py"))
+
+
+def resolve(site: Site) -> list[Setting]:
+    """Every setting with its value after the drop-in files, which have the last word.
+
+    Raises ClusterhubError, with file and line, where a drop-in file cannot be run.
+    """
+    settings = {(each.section, each.name): each for each in settings_of(site)}
+    config = as_config(settings.values())
+    for path in drop_ins(site):
+        config = _run_drop_in(path, config)
+        for section, values in config.items():
+            for name, value in values.items():
+                before = settings.get((section, name))
+                if before is None or before.value != value:
+                    settings[section, name] = Setting(section, name, value, str(path))
+    return list(settings.values())
+
+
+def as_config(settings: Any) -> Config:
+    """The settings in the form that JupyterHub takes."""
+    config = Config()
+    for each in settings:
+        config[each.section][each.name] = each.value
+    return config
+
+
+class _DropIn(PyFileConfigLoader):
+    """Runs one file with ``c`` holding what was set before it."""
+
+    def __init__(self, path: Path, before: Config) -> None:
+        super().__init__(path.name, path=str(path.parent))
+        self.before = before
+
+    def clear(self) -> None:
+        self.config = self.before
+
+
+def _run_drop_in(path: Path, before: Config) -> Config:
+    try:
+        config: Config = _DropIn(path, before).load_config()
+    except SyntaxError as error:
+        raise ClusterhubError(
+            f"This is not Python: {error.msg}.", where=f"{path}, line {error.lineno}", next="Mend the file."
+        ) from None
+    except Exception as error:
+        raise ClusterhubError(
+            f"The file cannot be run: {type(error).__name__}: {error}.",
+            where=f"{path}{_line_in(path, error)}",
+            next="Mend the file, or take it out of the directory.",
+        ) from None
+    return config
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    """Where in the file the error came up, as far as its traceback tells."""
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f", line {line}" if line else ""
+
+
+def ensure_proxy_token(site: Site) -> str:
+    """What hub and proxy know each other by; kept, so that each can be restarted alone."""
+    return ensure_secret(site.hub.state_directory / "proxy_token")
+
+
+def ensure_secret(path: Path) -> str:
+    """The secret in that file, made on first use, readable by this account only."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        secret = secrets.token_hex(32)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(secret + "\n", encoding="ascii")
+        return secret
+
+
+def masked(settings: list[Setting]) -> list[Mapping[str, Any]]:
+    """The settings to be shown: secrets are not."""
+    return [
+        {
+            "setting": f"c.{each.section}.{each.name}",
+            "value": "********" if each.is_secret else each.value,
+            "origin": each.origin,
+        }
+        for each in settings
+    ]

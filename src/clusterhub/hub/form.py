@@ -1,0 +1,105 @@
+"""The start page's form: the profiles that this person may use, each with what can be chosen in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader
+
+from clusterhub.site.ranges import Range
+from clusterhub.site.schema import Profile
+from clusterhub.spawner.interfaces import INTERFACES
+from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
+
+if TYPE_CHECKING:
+    from clusterhub.spawner.spawner import ClusterSpawner
+
+LABELS = {"cpus": "Cores", "memory": "Memory", "gpus": "GPUs", "nodes": "Nodes", "time": "Time"}
+NO_PROFILE = (
+    '<p class="alert alert-warning">There is no profile that you may use. Ask your operators for one.</p>'
+)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("clusterhub.hub"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+async def options_form(spawner: ClusterSpawner) -> str:
+    """The form's HTML for the person whose server this is."""
+    clusters = spawner.clusters
+    account = await clusters.broker.account(spawner.user.name)
+    profiles = clusters.site.profiles_for(account.name, account.groups)
+    if not profiles:
+        return NO_PROFILE
+    last = spawner.orm_spawner.user_options or {}
+    return render_form(profiles, last)
+
+
+def render_form(profiles: Sequence[Profile], last: Mapping[str, Any]) -> str:
+    """The form for these profiles, filled in as the person last chose."""
+    names = [profile.name for profile in profiles]
+    before = last.get("profile")
+    before = before[0] if isinstance(before, list) and before else before
+    chosen = before if before in names else names[0]
+    return (
+        _environment()
+        .get_template("options_form.html")
+        .render(
+            profiles=[_card(profile, last if profile.name == chosen else {}) for profile in profiles],
+            chosen=chosen,
+        )
+    )
+
+
+def _card(profile: Profile, last: Mapping[str, Any]) -> dict[str, Any]:
+    ranges = {key: getattr(profile, key) for key in AMOUNTS}
+    return {
+        "name": profile.name,
+        "title": profile.title,
+        "description": profile.description,
+        "fixed": [
+            f"{LABELS[key]}: {each.words(each.default)}"
+            for key, each in ranges.items()
+            if each and each.is_fixed and (key, each.default) != ("nodes", 1)
+        ],
+        "fields": [
+            _field(key, each, last.get(key)) for key, each in ranges.items() if each and not each.is_fixed
+        ],
+        "interfaces": [(name, INTERFACES[name].title) for name in profile.interface],
+        "interface": last.get("interface"),
+    }
+
+
+def _field(key: str, limits: Range, last: Any) -> dict[str, Any]:
+    value = last[0] if isinstance(last, list) and last else last
+    if not isinstance(value, str):  # what a person typed is shown again even if it was refused
+        known = isinstance(value, int) and limits.min <= value <= limits.max
+        value = limits.words(value if known else limits.default)
+    return {
+        "key": key,
+        "label": LABELS[key],
+        "value": value[:MAX_LENGTH],
+        "min": limits.words(limits.min),
+        "max": limits.words(limits.max),
+        "number": key in ("cpus", "gpus", "nodes"),
+    }
+
+
+def choice_from_form(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """What was chosen, from a form that holds the fields of every profile as ``profile:key``.
+
+    Still hostile: `clusterhub.spawner.options.parse_choice` reads it.
+    """
+    profile = next(iter(form.get("profile", [])), "")
+    prefix = f"{profile}:"
+    choice: dict[str, Any] = {"profile": profile} if profile else {}
+    for name, values in form.items():
+        key = name.removeprefix(prefix) if profile and name.startswith(prefix) else name
+        if key in KEYS:
+            choice[key] = list(values)
+    return choice

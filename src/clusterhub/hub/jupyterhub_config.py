@@ -1,0 +1,32 @@
+"""The file that `clusterhub up` starts JupyterHub with; everything in it comes from the site."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from clusterhub.hub.api import HANDLERS, SETTING
+from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
+from clusterhub.hub.form import choice_from_form, options_form
+from clusterhub.site.loading import load
+from clusterhub.spawner.clusters import Clusters
+
+site = load(Path(os.environ["CLUSTERHUB_SITE"]))
+clusters = Clusters(site)
+
+
+def ending_html(_current_user: object) -> Callable[[str, str], str]:
+    """JupyterHub calls what is callable, and hands the answer to the template."""
+    return clusters.ending_html
+
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it
+c.merge(as_config(resolve(site)))
+c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
+c.ClusterSpawner.options_form = options_form
+c.ClusterSpawner.options_from_form = choice_from_form
+c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", []), *HANDLERS]
+c.JupyterHub.tornado_settings = {**c.JupyterHub.get("tornado_settings", {}), SETTING: clusters}
+c.JupyterHub.template_vars = {
+    **c.JupyterHub.get("template_vars", {}),
+    "clusterhub_ending": ending_html,
+}

@@ -1,0 +1,45 @@
+"""What a start would do, shown without doing it: `clusterhub explain`."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.site.schema import Site
+from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.job_request import job_request, ticket_settings
+from clusterhub.spawner.options import KEYS, parse_choice
+
+
+def explain(site: Site, person: str, profile: str, choices: Sequence[str]) -> str:
+    """The exact commands and script for this choice of that person. Raises ClusterhubError."""
+    given: dict[str, object] = {"profile": profile}
+    for each in choices:
+        key, equals, value = each.partition("=")
+        if not equals:
+            raise ClusterhubError(
+                f"{each!r} is not a choice.", next=f"Write KEY=VALUE; keys: {', '.join(KEYS)}."
+            )
+        given[key] = value
+    clusters = Clusters(site)
+    account = asyncio.run(clusters.broker.account(person))
+    choice = parse_choice(given, site, account.name, account.groups)
+    chosen = site.profile_named(choice.profile)
+    tag = clusters.tag(account.name, "")
+    cluster = clusters[chosen.cluster]
+    settings = ticket_settings(site, tag, cluster.munge_uid)
+    submission = cluster.scheduler.submission(
+        job_request(site, profile=chosen, choice=choice, account=account, tag=tag, ticket=settings)
+    )
+    return (
+        f"# As {account.name}, with the script below on standard input:\n"
+        f"{shlex.join(submission.argv)}\n"
+        f"# The queue, looked at for all sessions at once:\n"
+        f"{shlex.join(cluster.scheduler.queue())}\n"
+        f"# To stop it:\n"
+        f"{shlex.join(cluster.scheduler.cancellation('JOB'))}\n"
+        f"# The script:\n"
+        f"{submission.stdin}"
+    )

@@ -1,0 +1,146 @@
+"""From a person's choice to the job request. Pure: every rule of the operator's is applied here."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from clusterhub.privileged.broker import Account
+from clusterhub.schedulers.model import Gpus, JobRequest, Memory
+from clusterhub.session.launcher import NO_ENVIRONMENT
+from clusterhub.site.schema import Cluster, Profile, Site
+from clusterhub.spawner.options import Choice
+from clusterhub.spawner.tags import Tag
+
+HEREDOC = "CLUSTERHUB_LAUNCHER_ENDS_HERE"
+API = "hub/api/clusterhub/"
+
+
+@dataclass(frozen=True)
+class SessionPaths:
+    """Where a session's files lie, on the file system that hub and nodes share."""
+
+    directory: str
+    """Of the person, open to that person only."""
+    server: str
+
+    @classmethod
+    def of(cls, site: Site, tag: Tag) -> SessionPaths:
+        """Those of the session of that tag."""
+        return cls(f"{site.sessions.directory}/{tag.person}", tag.server or "default")
+
+    @property
+    def ticket_name(self) -> str:
+        """The file that holds the ticket, where tickets are files."""
+        return f"{self.server}.ticket"
+
+    @property
+    def ticket(self) -> str:
+        """Absolute path of the ticket."""
+        return f"{self.directory}/{self.ticket_name}"
+
+    def log_name(self, job_id: str) -> str:
+        """The file that holds a job's log."""
+        return f"{self.server}-{job_id}.log"
+
+    def is_log(self, name: str) -> bool:
+        """True for the name of a log of this session, of whichever job."""
+        server, dash, job = name.removesuffix(".log").rpartition("-")
+        return name.endswith(".log") and bool(dash and job) and server == self.server
+
+    @property
+    def log(self) -> str:
+        """Absolute path of the log, with ``{job}`` for the job's id."""
+        return f"{self.directory}/{self.log_name('{job}')}"
+
+
+def ticket_settings(site: Site, tag: Tag, munge_uid: int | None) -> dict[str, Any]:
+    """What the launcher is told about its ticket; ``munge_uid`` is the hub's own uid where there is munge."""
+    if munge_uid is not None:
+        return {"kind": "munge", "uid": munge_uid}
+    return {"kind": "file", "path": SessionPaths.of(site, tag).ticket}
+
+
+def job_request(
+    site: Site, *, profile: Profile, choice: Choice, account: Account, tag: Tag, ticket: Mapping[str, Any]
+) -> JobRequest:
+    """The resolved thing to submit. Nothing of a person's is left in it that was not parsed."""
+    cluster = site.cluster_of(profile)
+    return JobRequest(
+        tag=str(tag),
+        name=cluster.job_name,
+        person=account.name,
+        log_path=SessionPaths.of(site, tag).log,
+        body=_body(site, profile, tag, ticket),
+        time_seconds=choice.time,
+        cpus=choice.cpus or 1,
+        nodes=choice.nodes or 1,
+        memory=Memory(choice.memory, "cpu" if profile.memory.per == "cpu" else "node")
+        if profile.memory and choice.memory
+        else None,
+        gpus=Gpus(choice.gpus, profile.gpus.type) if profile.gpus and choice.gpus else None,
+        partitions=profile.partition,
+        account=profile.account,
+        qos=profile.qos,
+        reservation=profile.reservation,
+        constraint=profile.constraint,
+        nice=profile.nice,
+        working_directory=_working_directory(profile, account),
+        prologue=profile.prologue,
+        epilogue=profile.epilogue,
+        directives=(*cluster.directives, *profile.directives),
+    )
+
+
+def default_interface(cluster: Cluster) -> str:
+    """Where sessions listen if the operator does not say: on every network, or within this machine."""
+    return "127.0.0.1" if cluster.scheduler == "local" else ""
+
+
+def _working_directory(profile: Profile, account: Account) -> str:
+    chosen = (profile.working_directory or "~").replace("{person}", account.name)
+    if chosen == "~" or chosen.startswith("~/"):
+        return account.home + chosen[1:]
+    return chosen
+
+
+def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> str:
+    """Bash that runs the launcher with the environment's Python, from its own text below."""
+    python = str(site.environment_python(profile))
+    cluster = site.cluster_of(profile)
+    base = site.hub.internal_url.rstrip("/") + site.hub.prefix + API
+    ports = site.sessions.ports
+    settings = {
+        "claim_url": base + "claim",
+        "ready_url": base + "ready",
+        "tag": str(tag),
+        "interface": site.sessions.interface or default_interface(cluster),
+        "ports": ports and [ports.low, ports.high],
+        "ticket": dict(ticket),
+        "patience": site.sessions.start_timeout,
+    }
+    exports = {**profile.variables, "CLUSTERHUB_SETTINGS": json.dumps(settings)}
+    lines = [
+        f"python={shlex.quote(python)}",
+        'if [ ! -x "$python" ]; then',
+        '    echo "clusterhub: there is no Python that you can run at $python on node $(uname -n)" >&2',
+        f"    exit {NO_ENVIRONMENT}",
+        "fi",
+        'export PATH="${python%/*}:${PATH:-/usr/local/bin:/usr/bin:/bin}"',
+        *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
+        f"exec \"$python\" -I /dev/fd/3 3<<'{HEREDOC}'",
+        launcher_source().rstrip("\n"),
+        HEREDOC,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def launcher_source() -> str:
+    """The text of the launcher, which travels with each job."""
+    return resources.files("clusterhub.session").joinpath("launcher.py").read_text(encoding="utf-8")

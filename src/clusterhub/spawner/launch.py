@@ -1,0 +1,238 @@
+"""One start of one session: submitted or adopted, followed until it serves or until we know why not."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from clusterhub.errors import ClusterhubError, Explanation
+from clusterhub.privileged.broker import Account
+from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot, SubmitUnclear
+from clusterhub.site.quantities import format_duration
+from clusterhub.site.schema import Profile
+from clusterhub.spawner import tickets
+from clusterhub.spawner.boarding import Claim, Expectation, Ready, Refused, Ticket
+from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.interfaces import INTERFACES
+from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
+from clusterhub.spawner.options import Choice
+from clusterhub.spawner.tags import Tag
+from clusterhub.spawner.waiting import waiting_message
+
+LOOK_PAUSE = 5.0
+"""Seconds between two looks for a job of which we do not know whether it was submitted."""
+
+LOOKS = 3
+"""Good looks at the queue without the job, after which it was not submitted."""
+
+
+class SessionEnded(ClusterhubError):
+    """The session ended before it served."""
+
+    def __init__(self, explanation: Explanation) -> None:
+        super().__init__(explanation.what)
+        self.explanation = explanation
+
+
+@dataclass(frozen=True)
+class Given:
+    """What JupyterHub gives to a session."""
+
+    token: str
+    environment: Callable[[str], Mapping[str, str]]
+    """The session's variables, for the URL that it listens on."""
+
+
+class Launch:
+    """One start of one person's server."""
+
+    def __init__(
+        self,
+        clusters: Clusters,
+        *,
+        tag: Tag,
+        account: Account,
+        profile: Profile,
+        choice: Choice,
+        given: Given,
+    ) -> None:
+        self.clusters = clusters
+        self.cluster = clusters[profile.cluster]
+        self.tag = tag
+        self.account = account
+        self.profile = profile
+        self.choice = choice
+        self.given = given
+        self.job_id = ""
+        self.endpoint = ""
+        self.adopted = False
+        self._ready = asyncio.Event()
+        self._submission: asyncio.Task[str] | None = None
+
+    async def ensure_job(self) -> str:
+        """The id of this session's one job: a live one that is found by its tag, or a new one.
+
+        Raises ClusterhubError. If it is cancelled meanwhile, the submission itself goes on; see `settle`.
+        """
+        self._expect()
+        live = await self.clusters.live_job(self.cluster.name, self.tag)
+        if live is not None:
+            self.adopted = True
+            self.job_id = live.id
+            return live.id
+        self._submission = asyncio.create_task(self._submit())
+        return await asyncio.shield(self._submission)
+
+    async def settle(self) -> None:
+        """Returns when no submission is under way any more, so that it is known what there is to stop."""
+        if self._submission is not None:
+            await asyncio.wait([self._submission])
+
+    @property
+    def is_submitting(self) -> bool:
+        """True while a job may be about to appear of which the id is not known."""
+        return self._submission is not None and not self._submission.done()
+
+    async def until_ready(self) -> str:
+        """The endpoint's URL, once the session serves there.
+
+        Raises SessionEnded where the job ended before, ClusterhubError where patience did.
+        """
+        watch = self.cluster.watch
+        submitted = time.monotonic()
+        running_since: float | None = None
+        with watch.urgent():
+            while not self._ready.is_set():
+                snapshot = watch.snapshot
+                if watch.is_over(self.job_id):
+                    raise SessionEnded(await self.clusters.explain(self.tag, self.profile, self.job_id))
+                runs = self._state is JobState.RUNNING
+                running_since = (running_since or time.monotonic()) if runs else None
+                self._check_patience(submitted, running_since)
+                await self._next_event(snapshot)
+        return self.endpoint
+
+    def message(self) -> tuple[int, str]:
+        """How far it is, in percent, and in words."""
+        if self.endpoint:
+            return 80, f"Job {self.job_id} has reported from its node; Jupyter is starting."
+        if not self.job_id:
+            return 5, f"Submitting to {self.cluster.name}."
+        snapshot = self.cluster.watch.snapshot
+        job = snapshot.jobs.get(self.job_id)
+        words = waiting_message(job, self.cluster.scheduler.reasons)
+        if snapshot.error is not None:
+            words = f"The scheduler cannot be reached at the moment; nothing is lost. {words}"
+        return (50 if job is not None and job.state is JobState.RUNNING else 20), words
+
+    def _expect(self) -> None:
+        cluster = self.cluster.name
+
+        async def find_job(job_id: str) -> Job | None:
+            return await self.clusters.find_running(cluster, job_id)
+
+        async def check_ticket(ticket: Ticket) -> tickets.Proof:
+            return await self.clusters.check_ticket(str(self.tag), cluster, ticket)
+
+        self.clusters.boarding.expect(
+            Expectation(
+                tag=str(self.tag),
+                person=self.account.name,
+                uid=self.account.uid,
+                find_job=find_job,
+                check_ticket=check_ticket,
+                board=self._board,
+                ready=self._note_ready,
+                any_address=self.clusters.site.sessions.interface is not None,
+            )
+        )
+
+    async def _submit(self) -> str:
+        site = self.clusters.site
+        munge_uid = self.cluster.munge_uid
+        settings = ticket_settings(site, self.tag, munge_uid)
+        request = job_request(
+            site,
+            profile=self.profile,
+            choice=self.choice,
+            account=self.account,
+            tag=self.tag,
+            ticket=settings,
+        )
+        ticket = None
+        if munge_uid is None:
+            name = SessionPaths.of(site, self.tag).ticket_name
+            ticket = (name, tickets.file_ticket(self.clusters.ticket_key, str(self.tag)))
+        scheduler = self.cluster.scheduler
+        result = await self.clusters.broker.submit(
+            self.account.name, scheduler.submission(request), ticket=ticket
+        )
+        try:
+            self.job_id = scheduler.parse_submission(result)
+        except SubmitUnclear as error:
+            self.job_id = await self._look_for_job(error)
+        await self.cluster.watch.refresh()
+        return self.job_id
+
+    async def _look_for_job(self, unclear: SubmitUnclear) -> str:
+        """After a submission without a certain answer: the queue is the ledger."""
+        good_looks = 0
+        while good_looks < LOOKS:
+            await asyncio.sleep(LOOK_PAUSE)
+            try:
+                job = await self.clusters.live_job(self.cluster.name, self.tag)
+            except SchedulerError:
+                continue  # not seen is not absent: only good looks count
+            if job is not None:
+                return job.id
+            good_looks += 1
+        raise unclear
+
+    async def _board(self, claim: Claim) -> Mapping[str, object]:
+        host = f"[{claim.address}]" if ":" in claim.address else claim.address
+        self.job_id = claim.job
+        self.endpoint = f"http://{host}:{claim.port}"
+        interface = INTERFACES[self.choice.interface]
+        environment = dict(self.given.environment(self.endpoint))
+        environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url
+        return {"environment": environment, "arguments": list(interface.arguments)}
+
+    def _note_ready(self, ready: Ready, token: str) -> None:
+        if not hmac.compare_digest(token.encode(), self.given.token.encode()):
+            raise Refused("The token is not this session's.", where=f"job {ready.job}")
+        self._ready.set()
+
+    @property
+    def _state(self) -> JobState | None:
+        job = self.cluster.watch.snapshot.jobs.get(self.job_id)
+        return job.state if job is not None else None
+
+    def _check_patience(self, submitted: float, running_since: float | None) -> None:
+        """The start's clock runs only while the job does: waiting in the queue is no failure."""
+        sessions = self.clusters.site.sessions
+        now = time.monotonic()
+        if running_since is not None and now - running_since > sessions.start_timeout:
+            raise ClusterhubError(
+                f"Jupyter did not start within {format_duration(sessions.start_timeout)} on the node.",
+                where=f"job {self.job_id}",
+                next="Start it again; if that fails too, tell your operators.",
+            )
+        if running_since is None and now - submitted > sessions.queue_timeout:
+            raise ClusterhubError(
+                f"The job waited for {format_duration(sessions.queue_timeout)}, as long as is allowed here.",
+                where=f"job {self.job_id}",
+                next="Choose a profile that asks for less, or try again later.",
+            )
+
+    async def _next_event(self, seen: Snapshot) -> None:
+        """Returns when the session reports, the queue changes, or a little time has passed."""
+        waits: list[Awaitable[object]] = [self._ready.wait(), self.cluster.watch.changed(seen, LOOK_PAUSE)]
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()

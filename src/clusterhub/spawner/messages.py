@@ -1,0 +1,22 @@
+"""Explanations as HTML, for the places where JupyterHub shows one to a person."""
+
+from __future__ import annotations
+
+from html import escape
+
+from clusterhub.errors import Explanation
+
+
+def as_html(explanation: Explanation) -> str:
+    """The three parts of an explanation, and the last lines of the log where there are some."""
+    parts = [f'<strong class="clusterhub-what">{escape(explanation.what)}</strong>']
+    if explanation.next:
+        parts.append(f'<span class="clusterhub-next">{escape(explanation.next)}</span>')
+    if explanation.where:
+        parts.append(f'<small class="clusterhub-where">{escape(explanation.where)}</small>')
+    if explanation.log:
+        lines = escape("\n".join(explanation.log))
+        parts.append(
+            f'<pre class="clusterhub-log" tabindex="0" aria-label="Last lines of the log">{lines}</pre>'
+        )
+    return "<br>".join(parts[:-1]) + parts[-1] if explanation.log else "<br>".join(parts)

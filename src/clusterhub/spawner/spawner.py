@@ -1,0 +1,189 @@
+"""JupyterHub's spawner for sessions that are jobs: what joins the rest of this room to JupyterHub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from jupyterhub.spawner import Spawner, SpawnException
+from traitlets import default
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.spawner.clusters import SETTING, Clusters
+from clusterhub.spawner.launch import Given, Launch
+from clusterhub.spawner.messages import as_html
+from clusterhub.spawner.options import ChoiceRefused, parse_choice
+from clusterhub.spawner.tags import Tag
+
+STOP_PATIENCE = 10.0
+"""Seconds that a stop waits for the scheduler to confirm; the cancel itself is tried on until it does."""
+
+PROGRESS_PAUSE = 5.0
+"""Seconds after which a waiting person's page is refreshed even if the queue has not changed."""
+
+BAD_REQUEST = 400
+FAILED_DEPENDENCY = 424
+"""HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""
+
+
+class NotStarted(SpawnException):
+    """Why a session did not start, in the forms in which JupyterHub shows it."""
+
+    def __init__(self, error: ClusterhubError) -> None:
+        explanation = error.explanation
+        super().__init__(
+            explanation.what,
+            reason=type(error).__name__,
+            log_message=str(error),
+            message_html=as_html(explanation),
+            status_code=BAD_REQUEST if isinstance(error, ChoiceRefused) else FAILED_DEPENDENCY,
+        )
+        self.jupyterhub_message = f"{explanation.what} {explanation.next}".strip()
+        self.jupyterhub_html_message = self.message_html
+
+
+class ClusterSpawner(Spawner):
+    """One person's server, running as one job."""
+
+    job_id = ""
+    cluster_name = ""
+    profile_name = ""
+
+    user_options: Any
+    _launch: Launch | None = None
+    _end: asyncio.Task[None] | None = None
+
+    @property
+    def clusters(self) -> Clusters:
+        """What the hub holds for its clusters."""
+        clusters: Clusters = self.user.settings[SETTING]
+        return clusters
+
+    @property
+    def tag(self) -> Tag:
+        """By which this session's job is found in the queue."""
+        return self.clusters.tag(self.user.name, self.name)
+
+    @default("env_keep")
+    def _env_keep(self) -> list[str]:
+        """Nothing of the hub's own environment is for sessions."""
+        return []
+
+    async def start(self) -> str:
+        """The endpoint's URL, once the session serves. Calling it twice makes one job."""
+        self.clusters.endings.pop(str(self.tag), None)
+        try:
+            self._launch = await self._prepare()
+            self.job_id = await self._launch.ensure_job()
+            self._save_state()
+            return await self._launch.until_ready()
+        except ClusterhubError as error:
+            self.clusters.boarding.forget(str(self.tag))
+            raise NotStarted(error) from None
+
+    async def _prepare(self) -> Launch:
+        site = self.clusters.site
+        account = await self.clusters.broker.account(self.user.name)
+        options: object = self.user_options
+        choice = parse_choice(options, site, account.name, account.groups)
+        profile = site.profile_named(choice.profile)
+        self.user_options = choice.as_options()
+        self.cluster_name, self.profile_name = profile.cluster, profile.name
+        given = Given(self.api_token, self._session_environment)
+        return Launch(
+            self.clusters, tag=self.tag, account=account, profile=profile, choice=choice, given=given
+        )
+
+    def _session_environment(self, url: str) -> Mapping[str, str]:
+        environment: dict[str, str] = self.get_env()
+        environment["JUPYTERHUB_SERVICE_URL"] = url + self.server.base_url
+        return environment
+
+    def _save_state(self) -> None:
+        """Makes the job's id durable now: JupyterHub itself does so only when the server is ready."""
+        self.orm_spawner.state = self.get_state()
+        self.db.commit()
+
+    def get_state(self) -> dict[str, Any]:
+        """What a restarted hub needs to know of a session; everything else is in the queue."""
+        state: dict[str, Any] = super().get_state()
+        if self.job_id:
+            state.update(job=self.job_id, cluster=self.cluster_name, profile=self.profile_name)
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Of a session that was running when the hub was stopped."""
+        super().load_state(state)
+        self.job_id = state.get("job", "")
+        self.cluster_name = state.get("cluster", "")
+        self.profile_name = state.get("profile", "")
+
+    def clear_state(self) -> None:
+        """Forgets the job that was."""
+        super().clear_state()
+        self.job_id = self.cluster_name = self.profile_name = ""
+        self._launch = None
+
+    async def poll(self) -> int | None:
+        """None while the session runs, waits, or cannot be seen; else its job's exit code."""
+        if self._launch is not None and self._launch.is_submitting:
+            return None
+        if not self.job_id:
+            return 0
+        if self.cluster_name not in self.clusters.site.clusters:
+            self.log.warning("%s runs on %s, which is not in site.toml", self._log_name, self.cluster_name)
+            return None
+        watch = self.clusters[self.cluster_name].watch
+        if not watch.is_over(self.job_id):
+            return None
+        job = watch.ending(self.job_id)
+        return (job.exit_code or 0) if job is not None else 1
+
+    async def stop(self, now: bool = False) -> None:
+        """Ends the session's job, queued or running."""
+        if self._launch is not None:
+            await self._launch.settle()
+            self.job_id = self.job_id or self._launch.job_id
+        self.clusters.boarding.forget(str(self.tag))
+        if not self.job_id:
+            return
+        await self.clusters.cancel(self.cluster_name, self.user.name, self.job_id)
+        if not now:
+            await self.clusters[self.cluster_name].watch.until_over(self.job_id, STOP_PATIENCE)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """What the waiting page says, whenever it changes."""
+        said = None
+        while True:
+            launch = self._launch
+            if launch is not None and launch.message() != said:
+                said = percent, words = launch.message()
+                yield {"progress": percent, "message": words}
+            if launch is None:
+                await asyncio.sleep(0.1)
+                continue
+            watch = launch.cluster.watch
+            await watch.changed(watch.snapshot, PROGRESS_PAUSE)
+
+    def start_polling(self) -> None:
+        """Besides JupyterHub's own polling, tells it at once when the job has ended."""
+        super().start_polling()
+        if self._end is None or self._end.done():
+            self._end = asyncio.create_task(self._notice_end())
+
+    def stop_polling(self) -> None:
+        """See `start_polling`."""
+        super().stop_polling()
+        if self._end is not None and self._end is not asyncio.current_task():
+            self._end.cancel()
+        self._end = None
+
+    async def _notice_end(self) -> None:
+        if self.cluster_name not in self.clusters.site.clusters:
+            return
+        job_id, tag = self.job_id, self.tag
+        profile = self.profile_name
+        await self.clusters[self.cluster_name].watch.until_over(job_id, None)
+        await self.clusters.remember_ending(tag, profile, job_id)
+        await self.poll_and_notify()

@@ -40,7 +40,7 @@ GENERATED: dict[str, Callable[[], str]] = {"command-line.md": command_line, "sit
 
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
-    """A section for a command, then those of its subcommands. Hidden ones are left out."""
+    """A section for a command, then those of its subcommands; hidden ones are left out."""
     yield f"## {context.command_path}"
     yield ""
     yield "```"
@@ -74,7 +74,8 @@ def _text(help_text: str) -> Iterator[str]:
 def _parameters(command: click.Command, context: click.Context) -> Iterator[str]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None:
+        # Every command has --help, and an argument without a text is in the usage line.
+        if record is not None and record[1] and "--help" not in parameter.opts:
             names, meaning = (part.replace("|", "\\|") for part in record)
             yield f"| `{names}` | {meaning} |"
 

@@ -23,12 +23,14 @@ REST_OF_A_SITE = {
 }
 
 
-def blocks(*languages: str) -> Iterator[object]:
+def blocks(*languages: str) -> list[object]:
     """The code blocks in one of these languages, as parameters of a test."""
-    for page in markdown.pages():
-        for block in markdown.code_blocks(page):
-            if block.language in languages:
-                yield pytest.param(block, id=f"{page.relative_to(markdown.ROOT)}:{block.line}")
+    return [
+        pytest.param(block, id=f"{page.relative_to(markdown.ROOT)}:{block.line}")
+        for page in markdown.pages()
+        for block in markdown.code_blocks(page)
+        if block.language in languages
+    ]
 
 
 @pytest.mark.parametrize("block", blocks("toml"))

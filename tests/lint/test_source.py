@@ -98,15 +98,42 @@ def test_the_lock_of_the_proxy_has_hashes_and_no_addresses() -> None:
     assert [name for name, package in others.items() if "resolved" in package] == []
 
 
+def calls_of_a_shell(text: str) -> list[int]:
+    """The lines that hand a string to a shell."""
+    lines = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        shell = next((word.value for word in node.keywords if word.arg == "shell"), None)
+        wants_shell = shell is not None and not (isinstance(shell, ast.Constant) and shell.value is False)
+        if called in SHELLS or (called in STARTERS and wants_shell):
+            lines.append(node.lineno)
+    return lines
+
+
+STARTERS = {"run", "Popen", "call", "check_call", "check_output"}
+SHELLS = {"create_subprocess_shell", "getoutput", "getstatusoutput"}
+
+
 def test_no_command_goes_through_a_shell() -> None:
-    found = []
-    for path in python_files():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.keyword) and node.arg == "shell":
-                found.append(f"{path.relative_to(ROOT)}:{node.value.lineno}")
-            if isinstance(node, ast.Attribute) and node.attr in {"create_subprocess_shell", "getoutput"}:
-                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    found = [
+        f"{path.relative_to(ROOT)}:{n}" for path in python_files() for n in calls_of_a_shell(path.read_text())
+    ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subprocess.run('ls', shell=True)",
+        "Popen(x, shell=wanted)",
+        "await asyncio.create_subprocess_shell('ls')",
+        "subprocess.getoutput('ls')",
+    ],
+)
+def test_a_call_of_a_shell_is_found(text: str) -> None:
+    assert calls_of_a_shell(f"async def f():\n    {text}") == [2]
 
 
 def test_no_file_is_larger_than_a_mebibyte() -> None:

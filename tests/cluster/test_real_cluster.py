@@ -120,6 +120,13 @@ def test_five_gpus_are_more_than_there_are(cluster: RealCluster) -> None:
     assert done.returncode != 0
 
 
+def test_a_job_that_takes_more_memory_than_it_asked_for_is_killed(cluster: RealCluster) -> None:
+    greedy = "exec python3 -c 'import time; hoard = bytearray(300_000_000); time.sleep(60)'"
+    job = submit(cluster, "alice", "--mem=50M", script=greedy)
+    ended = cluster.wait_for_job(job, ["OUT_OF_MEMORY", "FAILED", "COMPLETED"], timeout=50)
+    assert ended == ("OUT_OF_MEMORY" if cluster.footprint().cgroups else "FAILED")
+
+
 def test_temporary_files_belong_to_one_host_and_homes_to_all(cluster: RealCluster) -> None:
     cluster.run("n1", ["touch", HERE, "/home/bob/everywhere"], "bob")
     assert cluster.run("n1", ["ls", HERE, "/home/bob/everywhere"]).returncode == 0
@@ -239,6 +246,9 @@ def test_down_leaves_nothing_where_parts_were_killed_before(expendable_cluster: 
     cluster = expendable_cluster
     job = submit(cluster, "alice", "--nodelist=n2", script="setsid -f sleep 600; sleep 600")
     cluster.wait_for_job(job, "RUNNING")
+    for root in map(Path, cluster.footprint().cgroups):
+        for file in root.glob(f"uid_*/job_{job}/freezer.state"):
+            file.write_text("FROZEN")
     outside = subprocess.Popen(
         ["/usr/bin/setpriv", f"--reuid={pwd.getpwnam('bob').pw_uid}", "--clear-groups", "sleep", "600"]
     )
@@ -277,7 +287,8 @@ def test_an_interrupted_up_takes_down_what_it_made(expendable_cluster: RealClust
     assert interrupted.stdout
     assert any("munge" in line for line in interrupted.stdout)
     footprint = cluster.footprint()
-    interrupted.send_signal(signal.SIGINT)
+    # Not SIGINT: it is ignored, and handed on ignored, where the suite itself runs in the background.
+    interrupted.send_signal(signal.SIGTERM)
     said, _ = interrupted.communicate(timeout=30)
     assert interrupted.returncode == 130
     assert "take down what was made" in said
@@ -303,8 +314,9 @@ def test_a_daemon_that_dies_at_its_start_is_named_with_its_last_log_lines_and_no
 ) -> None:
     cluster = expendable_cluster
     cluster.down()
-    broken = configuration.slurm_conf().replace("SelectType=select/cons_tres", "SelectType=select/nonsense")
-    monkeypatch.setattr(configuration, "slurm_conf", lambda: broken)
+    whole = configuration.slurm_conf(cgroups=False)
+    broken = whole.replace("SelectType=select/cons_tres", "SelectType=select/nonsense")
+    monkeypatch.setattr(configuration, "slurm_conf", lambda **_: broken)
     lines: list[str] = []
     with pytest.raises(ClusterhubError) as caught:
         RealCluster(lines.append).up(port=0)

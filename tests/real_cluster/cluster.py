@@ -97,8 +97,9 @@ class RealCluster:
             try:
                 self._make(port)
             except BaseException:
-                with step(self.report, "take down what was made"):
-                    remains.remove(load())
+                if DATA.exists():
+                    with step(self.report, "take down what was made"):
+                        remains.remove(load())
                 raise
         return True
 

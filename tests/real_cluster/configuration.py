@@ -24,7 +24,18 @@ def hosts_file() -> str:
     return "\n".join(lines) + "\n"
 
 
-def slurm_conf() -> str:
+WITH_CGROUPS = """\
+ProctrackType=proctrack/cgroup
+TaskPlugin=task/cgroup"""
+
+WITHOUT_CGROUPS = """\
+# Memory is looked at every second; a job that has too much is killed and ends as FAILED.
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherParams=OverMemoryKill"""
+
+
+def slurm_conf(*, cgroups: bool) -> str:
     """slurm.conf: jobs start within a second, accounting is enforced, nodes claim more than there is."""
     controller = DATA / GATEWAY.name / "slurmctld"
     node = f"CPUs={CPUS_PER_NODE} RealMemory={MEMORY_PER_NODE_MB} State=UNKNOWN"
@@ -46,12 +57,10 @@ SlurmdDebug=verbose
 LogTimeFormat=iso8601_ms
 MailProg=/bin/true
 
-# No cgroups: the machine may be a container or have the hybrid hierarchy.
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+{WITH_CGROUPS if cgroups else WITHOUT_CGROUPS}
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
+MpiDefault=none
 
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
@@ -75,6 +84,17 @@ PartitionName=interactive Nodes={N1.name},{N2.name} Default=YES DefaultTime=1:00
 PartitionName=batch Nodes={N1.name},{N2.name} DefaultTime=1:00:00 MaxTime=7-00:00:00
 PartitionName=gpu Nodes={N2.name} DefaultTime=1:00:00 MaxTime=1-00:00:00
 PartitionName=debug Nodes={N1.name} DefaultTime=10:00 MaxTime=30:00 MaxNodes=1 MaxCPUsPerNode=2
+"""
+
+
+def cgroup_conf() -> str:
+    """cgroup.conf: only memory is held to its limit; nodes claim more CPUs than there are."""
+    return """\
+CgroupPlugin=cgroup/v1
+CgroupMountpoint=/sys/fs/cgroup
+ConstrainRAMSpace=yes
+ConstrainCores=no
+ConstrainDevices=no
 """
 
 

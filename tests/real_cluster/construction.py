@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
 
-from . import accounting, configuration, daemons, environment, hosts, people, processes
+from . import accounting, cgroups, configuration, daemons, environment, hosts, people, processes
 from .layout import DATA, GATEWAY, HOSTS, HUB_PORT, NODES, SHARED, SWITCH
 from .state import State
 
@@ -79,7 +79,10 @@ def start_daemons(state: State, report: Report) -> None:
         accounting.prepare_database()
         start(daemons.mariadbd())
     with step(report, "slurmdbd, accounts and QOS"):
-        write_configuration()
+        if cgroups.usable():
+            state.cgroups = [str(path) for path in cgroups.directories()]
+            state.save()
+        write_configuration(with_cgroups=bool(state.cgroups))
         start(daemons.SLURMDBD)
         accounting.add_accounts(on_gateway)
     with step(report, "slurmctld"):
@@ -123,11 +126,13 @@ def place_key(directory: Path, key: bytes) -> None:
     shutil.chown(path, "munge")
 
 
-def write_configuration() -> None:
+def write_configuration(*, with_cgroups: bool) -> None:
     """Write Slurm's files; every host sees this one directory as /etc/slurm."""
     etc = DATA / "etc" / "slurm"
-    (etc / "slurm.conf").write_text(configuration.slurm_conf())
+    (etc / "slurm.conf").write_text(configuration.slurm_conf(cgroups=with_cgroups))
     (etc / "gres.conf").write_text(configuration.gres_conf())
+    if with_cgroups:
+        (etc / "cgroup.conf").write_text(configuration.cgroup_conf())
     secret = etc / "slurmdbd.conf"
     secret.touch(0o600)
     secret.write_text(configuration.slurmdbd_conf())

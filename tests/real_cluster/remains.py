@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
 
-from . import people, processes
+from . import cgroups, people, processes
 from .layout import DATA, SHARED
 from .state import State
 
@@ -44,6 +44,7 @@ def remove(state: State) -> None:
 
     def none_left() -> bool:
         pids = _own_processes(namespaces)
+        cgroups.thaw(state.cgroups)
         processes.kill(pids)
         return not pids
 
@@ -51,6 +52,7 @@ def remove(state: State) -> None:
     if not processes.wait_until(none_left, timeout=20, pause=0.05):
         left = ", ".join(str(pid) for pid in sorted(_own_processes(namespaces)))
         raise ClusterhubError(f"Processes of the cluster do not end: {left}.", next="Run `down` again.")
+    cgroups.remove(state.cgroups)
     people.remove(state)
     if str(SHARED) in state.directories:
         shutil.rmtree(SHARED, ignore_errors=True)
@@ -68,6 +70,7 @@ def find(state: State) -> list[str]:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         if str(DATA) in line or str(SHARED) in line:
             left.append(f"mount {line.split()[4]}")
+    left += [f"control group {path}" for path in state.cgroups if Path(path).exists()]
     left += [f"user {name}" for name in state.users if people.user_exists(name)]
     left += [f"group {name}" for name in (*state.users, *state.groups) if people.group_exists(name)]
     left += [f"home {path}" for path in (Path("/home") / name for name in state.users) if path.exists()]

@@ -21,6 +21,8 @@ class State:
     groups: list[str] = field(default_factory=list)
     directories: list[str] = field(default_factory=list)
     """Directories outside of the data directory that were not there before, outermost first."""
+    cgroups: list[str] = field(default_factory=list)
+    """Control groups of the nodes; empty where Slurm cannot use any here."""
     forwarder: int = 0
     port: int = 0
     """Port of the machine's loopback that leads to the hub."""

@@ -13,6 +13,7 @@ from clusterhub.errors import ClusterhubError
 
 from . import hub
 from .cluster import RealCluster
+from .construction import step
 from .layout import HOSTS, HUB_PORT, PEOPLE
 from .state import load
 
@@ -52,9 +53,14 @@ def _up(port: int, *, with_hub: bool) -> None:
     seconds = time.monotonic() - started
     _say(f"The cluster is up ({seconds:.1f} s)." if changed else "The cluster is up already.")
     if with_hub and hub.hub_pid(cluster) is None:
-        started = time.monotonic()
-        hub.start_hub(cluster, hub.default_site(load().port))
-        _say(f"The hub is up ({time.monotonic() - started:.1f} s), log {hub.LOG}")
+        try:
+            with step(_say, "hub on the gateway"):
+                hub.start_hub(cluster, hub.default_site(load().port))
+        except BaseException:
+            # What an earlier call made stays, and with it the hub's log.
+            if changed:
+                cluster.down()
+            raise
     if with_hub:
         _say(f"Open http://127.0.0.1:{load().port}")
     for person in PEOPLE:
@@ -69,6 +75,17 @@ def _down(*, purge: bool) -> None:
     if purge:
         cluster.purge()
     _say(f"The cluster is down ({time.monotonic() - started:.1f} s).")
+
+
+def _status() -> int:
+    cluster = RealCluster()
+    lines = cluster.status()
+    is_up = lines[0] == "The cluster is up."
+    if is_up:
+        pid = hub.hub_pid(cluster)
+        lines.insert(1, f"  hub      process {pid}, log {hub.LOG}" if pid else "  hub      not running")
+    _say("\n".join(lines))
+    return 0 if is_up else 1
 
 
 def _replace_by(host: str, argv: list[str], user: str) -> None:
@@ -93,9 +110,7 @@ def main(argv: list[str] | None = None) -> int:
         elif options.verb == "down":
             _down(purge=options.purge)
         elif options.verb == "status":
-            lines = RealCluster().status()
-            print("\n".join(lines))
-            return 0 if lines[0] == "The cluster is up." else 1
+            return _status()
         else:
             command = ["bash", "--login"] if options.verb == "shell" else options.command
             _replace_by(options.host, command, options.user)

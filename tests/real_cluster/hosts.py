@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pwd
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def start(host: Host) -> int:
     """Start a host's process 1 and return its process id on the machine."""
     is_switch = host == SWITCH
     own = [path for path, _ in OWN_DIRECTORIES]
-    visible = {str(REPOSITORY), sys.prefix}
+    # A checkout or its venv may lie in a directory that each host has for itself, such as /tmp.
+    visible = {str(REPOSITORY), sys.prefix, os.environ.get("CLUSTERHUB_VENV", "")}
     spec = {
         "hostname": host.name,
         "tmpfs": [] if is_switch else OWN_DIRECTORIES,

@@ -119,6 +119,7 @@ def start_hub(cluster: RealCluster, site_toml_text: str, *, venv: Path | None = 
     DIRECTORY.chmod(0o700)
     SITE.write_text(site_toml_text)
     PID_FILE.unlink(missing_ok=True)
+    lines_before = len(_log_lines())
     subprocess.run(
         [
             *enter_argv(cluster.init_pid(GATEWAY.name)),
@@ -136,13 +137,16 @@ def start_hub(cluster: RealCluster, site_toml_text: str, *, venv: Path | None = 
     pid = hub_pid(cluster)
     if not answered or pid is None:
         stop_hub(cluster)
-        lines = LOG.read_text(errors="replace").splitlines() if LOG.exists() else []
         raise ClusterhubError(
             "The hub does not answer." if pid else "The hub died at its start.",
             where=str(LOG),
-            log=tuple(lines[-15:]),
+            log=_log_lines()[lines_before:][-15:],
         )
     return Hub(pid)
+
+
+def _log_lines() -> tuple[str, ...]:
+    return tuple(LOG.read_text(errors="replace").splitlines()) if LOG.exists() else ()
 
 
 def answers(cluster: RealCluster) -> bool:

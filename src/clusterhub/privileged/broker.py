@@ -42,6 +42,8 @@ class HelperConfiguration:
     only_person: str | None = None
     directives: tuple[str, ...] = ()
     """The operator's own options for submitting, each the exact text that may be given."""
+    engine_directories: tuple[str, ...] = ()
+    """Where local engines keep their records, each the exact text that their commands name."""
     audit_log: str | None = None
     program_seconds: int = 30
     umask: int = 0o022

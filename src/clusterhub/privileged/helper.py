@@ -69,6 +69,8 @@ class Configuration(NamedTuple):
     minimum_uid: int = 1000
     only_person: str | None = None
     directives: Sequence[str] = ()
+    engine_directories: Sequence[str] = ()
+    """Where the local engine may keep its records."""
     audit_log: str | None = None
     program_seconds: int = 30
     umask: int = 0o022
@@ -107,6 +109,7 @@ def check_configuration(document: object) -> Configuration:
         "minimum_uid": lambda value: type(value) is int and value >= 1,
         "only_person": lambda value: value is None or isinstance(value, str),
         "directives": lambda value: is_strings(value) and all(map(_directive_words, value)),
+        "engine_directories": lambda value: isinstance(value, list) and all(map(is_path, value)),
         "audit_log": lambda value: value is None or is_path(value),
         "program_seconds": lambda value: type(value) is int and 1 <= value <= LONGEST_PROGRAM_SECONDS,
         "umask": lambda value: type(value) is int and 0 <= value <= OTHERS,
@@ -146,7 +149,7 @@ def read_configuration(path: str, owners: tuple[int, ...]) -> Configuration:
 PERSON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 JOB = re.compile(r"[1-9][0-9]{0,9}")
 LOG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,150}\.log")
-OUTPUT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]|%j){0,150}\.log")
+OUTPUT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]|%j|\{job\}){0,150}\.log")
 TICKET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,150}\.ticket")
 HUB_AND_SERVER = r"clusterhub:[A-Za-z0-9.-]{1,255}:(?P<person>[^:]*):[A-Za-z0-9_.-]{0,64}"
 SIGNALS = ("CONT", "HUP", "INT", "KILL", "STOP", "TERM", "USR1", "USR2")
@@ -159,30 +162,28 @@ _GPUS = rf"(?:{_WORD}:)?{_COUNT}"
 _GRES = rf"{_WORD}(?::{_WORD}){{0,2}}"
 _TIME = r"(?:[0-9]{1,5}-)?[0-9]{1,9}(?::[0-9]{1,2}){0,2}"
 _PATH = r"/[^\x00-\x1f\x7f]{0,4094}"
-_EACH_JOB = {
-    "--job-name": _WORD,
-    "--chdir": _PATH,
-    "--comment": HUB_AND_SERVER,
-    "--output": _PATH,
-    "--time": _TIME,
-}
 
 
 class Program(NamedTuple):
     """What a program's command line may hold. An option's pattern is None where it takes no value."""
 
     submit: Mapping[str, str | None] = MappingProxyType({})
-    submit_words: tuple[str, ...] = ()
-    cancel_words: tuple[str, ...] = ()
-    cancel_options: tuple[str, ...] = ()
+    cancel: Mapping[str, str | None] | None = None
     signal_words: tuple[str, ...] = ()
+    has_verbs: bool = False
+    """Its first argument says what it is to do: "submit" or "cancel"."""
+    tag: str = "--comment"
 
 
 PROGRAMS = {
     "sbatch": Program(
         submit={
-            **_EACH_JOB,
             "--parsable": None,
+            "--job-name": _WORD,
+            "--comment": HUB_AND_SERVER,
+            "--chdir": _PATH,
+            "--output": _PATH,
+            "--time": _TIME,
             "--partition": _WORDS,
             "--account": _WORD,
             "--qos": _WORD,
@@ -207,12 +208,23 @@ PROGRAMS = {
             "--requeue": None,
         }
     ),
-    "scancel": Program(cancel_options=("--full", "--quiet"), signal_words=("--full",)),
+    "scancel": Program(cancel={"--full": None, "--quiet": None}, signal_words=("--full",)),
     "local-engine": Program(
-        submit={**_EACH_JOB, "--cpus": _COUNT, "--memory": _AMOUNT, "--gpus": _COUNT, "--parsable": None},
-        submit_words=("submit",),
-        cancel_words=("cancel",),
-        signal_words=("signal",),
+        submit={
+            "--directory": _PATH,
+            "--name": _WORD,
+            "--tag": HUB_AND_SERVER,
+            "--cpus": _COUNT,
+            "--memory": _AMOUNT,
+            "--time": _COUNT,
+            "--output": _PATH,
+            "--chdir": _PATH,
+            "--capacity-cpus": _COUNT,
+            "--capacity-memory": _AMOUNT,
+        },
+        cancel={"--directory": _PATH},
+        has_verbs=True,
+        tag="--tag",
     ),
 }
 
@@ -258,17 +270,21 @@ def _address(value: object) -> str:
 
 
 def _program(name: str, verb: str, where: str, configuration: Configuration) -> Program:
-    program = PROGRAMS.get(name)
-    words = program and {
-        "submit": program.submit,
-        "cancel": program.cancel_options or program.cancel_words,
-        "signal": program.signal_words,
-    }
-    if program is None or name not in configuration.programs or not (words and words[verb]):
-        raise Refused(
-            f"there is no program of that name for {verb}", where, "add it to the helper's configuration"
-        )
-    return program
+    program = PROGRAMS.get(name) if name in configuration.programs else None
+    if program is not None:
+        of_verb = {"submit": program.submit, "cancel": program.cancel, "signal": program.signal_words}
+        if of_verb[verb]:
+            return program
+    next_step = "add it to the helper's configuration"
+    raise Refused(f"there is no program of that name for {verb}", where, next_step)
+
+
+def _first_option(argv: list[str], program: Program, verb: str) -> int:
+    if not program.has_verbs:
+        return 1
+    if argv[1:2] != [verb]:
+        raise Refused(f"the first word is not {verb}", "argv[1]")
+    return 2
 
 
 def _directive_words(directive: str) -> tuple[str, ...]:
@@ -280,7 +296,13 @@ def _directive_words(directive: str) -> tuple[str, ...]:
     return words if words and words[0].startswith("-") else ()
 
 
-def _check_option(argument: str, where: str, options: Mapping[str, str | None], seen: dict[str, str]) -> None:
+def _check_option(
+    argument: str,
+    where: str,
+    options: Mapping[str, str | None],
+    seen: dict[str, str],
+    configuration: Configuration,
+) -> None:
     option, equals, value = argument.partition("=")
     if option not in options:
         next_step = "operators add further ones to their cluster's directives"
@@ -291,27 +313,26 @@ def _check_option(argument: str, where: str, options: Mapping[str, str | None], 
     pattern = options[option]
     if bool(equals) != (pattern is not None) or (pattern and re.fullmatch(pattern, value) is None):
         raise Refused(f"the value of {option} has a form that is not allowed", where)
+    if option == "--directory" and value not in configuration.engine_directories:
+        raise Refused("not a directory of the local engine's", where)
 
 
 def check_submission(argv: list[str], person: str, configuration: Configuration) -> list[str]:
     """The arguments of a submit program, all of them closed options whose values have the right form."""
     program = _program(argv[0], "submit", "argv[0]", configuration)
-    words = len(program.submit_words)
-    if tuple(argv[1 : 1 + words]) != program.submit_words:
-        raise Refused("the program's first words are not those that submit", "argv[1]")
     directives = [_directive_words(directive) for directive in configuration.directives]
     seen: dict[str, str] = {}
-    place = 1 + words
+    place = _first_option(argv, program, "submit")
     while place < len(argv):
         allowed = [one for one in directives if one == tuple(argv[place : place + len(one)])]
         if allowed:
             place += len(allowed[0])
             continue
-        _check_option(argv[place], f"argv[{place}]", program.submit, seen)
+        _check_option(argv[place], f"argv[{place}]", program.submit, seen, configuration)
         place += 1
-    tag = re.fullmatch(HUB_AND_SERVER, seen.get("--comment", ""))
+    tag = re.fullmatch(HUB_AND_SERVER, seen.get(program.tag, ""))
     if tag is None or tag["person"] != person:
-        raise Refused("the job has no tag of this person's", "--comment")
+        raise Refused("the job has no tag of this person's", program.tag)
     directory, _, name = seen.get("--output", "").rpartition("/")
     if directory != f"{configuration.session_directory}/{person}" or OUTPUT_NAME.fullmatch(name) is None:
         raise Refused("the log is not a *.log directly in the person's session directory", "--output")
@@ -321,12 +342,12 @@ def check_submission(argv: list[str], person: str, configuration: Configuration)
 def check_cancellation(argv: list[str], configuration: Configuration) -> list[str]:
     """The arguments of a cancel: closed options, then exactly one job."""
     program = _program(argv[0], "cancel", "argv[0]", configuration)
-    words = len(program.cancel_words)
-    if tuple(argv[1 : 1 + words]) != program.cancel_words:
-        raise Refused("the program's first words are not those that cancel", "argv[1]")
-    rest = argv[1 + words :]
-    if not rest or any(option not in program.cancel_options for option in rest[:-1]):
-        raise Refused("a cancel takes exactly one job and no other option", "argv")
+    rest = argv[_first_option(argv, program, "cancel") :]
+    if not rest:
+        raise Refused("a cancel names one job", "argv")
+    seen: dict[str, str] = {}
+    for argument in rest[:-1]:
+        _check_option(argument, "argv", program.cancel or {}, seen, configuration)
     _job(rest[-1], "argv[-1]")
     return argv
 

@@ -103,10 +103,8 @@ UNREADABLE = {
     "wrong types": 'print(\'{"exit_code": "0", "stdout": 1, "stderr": null, "problem": ""}\')',
     "an error that is none": "print('{\"error\": true}')",
     "an internal error": (
-        "import json
-"
-        "parts = {'what': 'internal error', 'where': '', 'next': '', 'kind': 'internal'}
-"
+        "import json; "
+        "parts = {'what': 'internal error', 'where': '', 'next': '', 'kind': 'internal'}; "
         "print(json.dumps({'error': parts}))"
     ),
     "dies": "import os; os.kill(os.getpid(), 9)",
@@ -124,7 +122,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("in_a_hurry")
 @pytest.mark.parametrize("program", UNREADABLE.values(), ids=UNREADABLE.keys())
 async def test_a_submission_without_an_answer_may_have_happened(tmp_path: Path, program: str) -> None:
-    result = await broker_with(tmp_path, program, 1).submit("alice", ANY_SUBMISSION)
+    result = await asyncio.wait_for(broker_with(tmp_path, program, 1).submit("alice", ANY_SUBMISSION), 15)
     assert result.exit_code is None
     assert result.problem
 
@@ -133,7 +131,7 @@ async def test_a_submission_without_an_answer_may_have_happened(tmp_path: Path, 
 @pytest.mark.parametrize("program", UNREADABLE.values(), ids=UNREADABLE.keys())
 async def test_a_login_without_an_answer_lets_nobody_in(tmp_path: Path, program: str) -> None:
     with pytest.raises(BrokerError) as error:
-        await broker_with(tmp_path, program, 1).authenticate("alice", "secret")
+        await asyncio.wait_for(broker_with(tmp_path, program, 1).authenticate("alice", "secret"), 15)
     assert error.value.explanation.what
     assert error.value.explanation.next or "internal" in error.value.explanation.what
     assert "secret" not in str(error.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from clusterhub.privileged.helper import (
     check_request,
     check_submission,
 )
+from clusterhub.schedulers.local import LocalScheduler
+from clusterhub.schedulers.model import Gpus, JobRequest, Memory
+from clusterhub.schedulers.slurm import SlurmScheduler
 
 PROGRAMS = {
     "sbatch": ["/usr/bin/sbatch"],
@@ -21,7 +25,10 @@ PROGRAMS = {
     "local-engine": ["/usr/bin/python3", "-I", "/opt/local_engine.py"],
 }
 CONFIGURATION = Configuration(
-    programs=PROGRAMS, session_directory="/shared/sessions", directives=["--licenses=matlab:2"]
+    programs=PROGRAMS,
+    session_directory="/shared/sessions",
+    directives=["--licenses=matlab:2"],
+    engine_directories=["/var/lib/engine"],
 )
 NEEDED = ["--comment=clusterhub:hub.example.org:alice:big", "--output=/shared/sessions/alice/big-%j.log"]
 
@@ -88,14 +95,43 @@ def test_a_directive_of_several_words_is_taken_as_a_whole_only() -> None:
             check_submission(["sbatch", *NEEDED, *argv], "alice", configuration)
 
 
-def test_the_local_engine_submits_with_its_own_options() -> None:
-    argv = ["local-engine", "submit", *NEEDED, "--cpus=2", "--memory=4096M", "--time=60"]
-    assert check_submission(argv, "alice", CONFIGURATION) == argv
+def request_for(person: str) -> JobRequest:
+    return JobRequest(
+        tag=f"clusterhub:hub.example.org:{person}:big",
+        name="clusterhub",
+        person=person,
+        log_path=f"/shared/sessions/{person}/big-{{job}}.log",
+        body="true",
+        time_seconds=5400,
+        cpus=2,
+        memory=Memory(4 << 30),
+        working_directory="/home/alice/My work",
+    )
 
 
-@pytest.mark.parametrize(
-    "argv", [["scancel", "17"], ["scancel", "--full", "17"], ["local-engine", "cancel", "17"]]
-)
+def test_what_the_local_engine_is_asked_is_taken() -> None:
+    engine = LocalScheduler("/var/lib/engine", cpus=4, memory=8 << 30)
+    check_submission(list(engine.submission(request_for("alice")).argv), "alice", CONFIGURATION)
+    check_cancellation(list(engine.cancellation("17")), CONFIGURATION)
+    for argv in (["queue"], ["end-all"], ["cancel", "--directory=/home/alice", "17"]):
+        with pytest.raises(Refused):
+            check_cancellation(["local-engine", *argv], CONFIGURATION)
+
+
+def test_what_slurm_is_asked_is_taken() -> None:
+    request = replace(
+        request_for("alice"),
+        partitions=("interactive", "batch"),
+        gpus=Gpus(1, "a100"),
+        account="physics",
+        nice=10,
+        directives=("--licenses=matlab:2",),
+    )
+    check_submission(list(SlurmScheduler().submission(request).argv), "alice", CONFIGURATION)
+    check_cancellation(list(SlurmScheduler().cancellation("17")), CONFIGURATION)
+
+
+@pytest.mark.parametrize("argv", [["scancel", "17"], ["scancel", "--full", "17"]])
 def test_a_cancel_names_one_job(argv: list[str]) -> None:
     assert check_cancellation(argv, CONFIGURATION) == argv
 
@@ -103,13 +139,6 @@ def test_a_cancel_names_one_job(argv: list[str]) -> None:
 def test_a_signal_becomes_the_command_of_its_program() -> None:
     request = {"verb": "signal", "person": "alice", "program": "scancel", "job": "17", "signal": "USR1"}
     assert check_request(request, CONFIGURATION)[1]["argv"] == ["scancel", "--full", "--signal=USR1", "17"]
-    request["program"] = "local-engine"
-    assert check_request(request, CONFIGURATION)[1]["argv"] == [
-        "local-engine",
-        "signal",
-        "--signal=USR1",
-        "17",
-    ]
 
 
 def test_a_program_that_the_operator_did_not_list_is_not_run() -> None:

@@ -89,7 +89,7 @@ def _read_record(head: bytes, tail: bytes) -> Job:
         signal=signal if outcome else None,
         submitted_at=read_time(record["SubmitTime"]),
         started_at=None if waits or (outcome and not nodes) else started,
-        expected_start=started if waits else None,
+        expected_start=started if record["State"] == "PENDING" else None,
         ends_at=None if waits else read_time(record["EndTime"]),
         restarts=restarts,
     )

@@ -1,0 +1,298 @@
+"""The watch, with a clock and a scheduler's commands of our own: no process is started, no time passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from types import MappingProxyType
+
+import pytest
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.schedulers.base import Scheduler
+from clusterhub.schedulers.model import (
+    CommandResult,
+    Job,
+    JobRequest,
+    JobState,
+    Outcome,
+    SchedulerError,
+    Submission,
+)
+from clusterhub.schedulers.watch import PER_MINUTE, QUIET, Watch
+
+from .clocks import FakeClock
+
+RUNNING = Job("7", JobState.RUNNING)
+
+
+class Table(Scheduler):
+    """A scheduler whose answers lie on a table."""
+
+    kind = "table"
+    environment = MappingProxyType({"CONF": "x"})
+    look_environment = MappingProxyType({"FORMAT": "%s"})
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {"7": RUNNING}
+        self.accounts: dict[str, Job] | None = {}
+        self.error: Exception | None = None
+        self.hold: asyncio.Event | None = None
+        self.asked: list[tuple[str, ...]] = []
+        self.environments: list[Mapping[str, str]] = []
+
+    async def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        environment: Mapping[str, str],
+        timeout: float,  # noqa: ARG002 - the watch's call
+    ) -> CommandResult:
+        self.asked.append(argv)
+        self.environments.append(environment)
+        if self.hold is not None:
+            await self.hold.wait()
+        return CommandResult(0, "", "")
+
+    def looks(self) -> int:
+        return sum(argv[0] == "/bin/look" for argv in self.asked)
+
+    def programs(self, commands: object = None) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - there are none
+        return {"look": ("/bin/look",), "account": ("/bin/account",)}
+
+    def submission(self, request: JobRequest) -> Submission:
+        raise NotImplementedError
+
+    def parse_submission(self, result: CommandResult) -> str:
+        raise NotImplementedError
+
+    def cancellation(self, job_id: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def parse_cancellation(self, result: CommandResult) -> None:
+        raise NotImplementedError
+
+    def queue(self) -> tuple[str, ...]:
+        return ("look",)
+
+    def parse_queue(self, result: CommandResult) -> Mapping[str, Job]:  # noqa: ARG002 - it lies on the table
+        if self.error is not None:
+            raise self.error
+        return dict(self.jobs)
+
+    def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:
+        return ("account", *job_ids)
+
+    def parse_accounting(self, result: CommandResult) -> Mapping[str, Job]:  # noqa: ARG002 - it lies on the table
+        if self.accounts is None:
+            raise SchedulerError("accounting is away")
+        return self.accounts
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+async def watch(table: Table, clock: FakeClock) -> AsyncIterator[Watch]:
+    made = Watch(
+        table,
+        interval=30,
+        starting_interval=2,
+        run=table.run,
+        clock=clock,
+        jitter=lambda low, high: (low + high) / 2,
+    )
+    made.ensure_running()
+    await clock.settle()
+    yield made
+    await made.close()
+
+
+async def test_the_first_look_is_made_at_once_and_the_next_after_the_interval(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    assert watch.snapshot.jobs == {"7": RUNNING}
+    assert table.looks() == 1
+    await clock.advance(29)
+    assert table.looks() == 1
+    await clock.advance(1)
+    assert table.looks() == 2
+
+
+async def test_a_query_has_the_schedulers_program_and_environment(watch: Watch, table: Table) -> None:
+    assert watch.snapshot.error is None
+    assert table.asked[0] == ("/bin/look",)
+    assert table.environments[0] == {"CONF": "x", "FORMAT": "%s"}
+
+
+async def test_looks_are_rarer_while_nothing_is_in_the_queue(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    table.jobs = {}
+    table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.COMPLETED)}
+    await watch.refresh()
+    before = table.looks()
+    await clock.advance(30 * QUIET - 1)
+    assert table.looks() == before
+    await clock.advance(1)
+    assert table.looks() == before + 1
+
+
+async def test_looks_are_closer_together_while_somebody_starts(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    with watch.urgent():
+        await clock.advance(4)
+    assert table.looks() == 3
+    await clock.advance(20)
+    assert table.looks() == 3
+
+
+async def test_many_who_want_a_fresh_look_share_one(watch: Watch, table: Table, clock: FakeClock) -> None:
+    table.hold = asyncio.Event()
+    first = asyncio.create_task(watch.refresh())
+    await clock.settle()
+    later = [asyncio.create_task(watch.refresh()) for _ in range(100)]
+    await clock.settle()
+    assert table.looks() == 2
+    table.hold.set()
+    await asyncio.gather(first, *later)
+    # Those who asked while a look was under way share the one after it: theirs began before they asked.
+    assert table.looks() == 3
+
+
+async def test_the_cap_holds_however_often_a_fresh_look_is_wanted(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    async def insist() -> None:
+        while True:
+            await watch.refresh()
+
+    insisting = [asyncio.create_task(insist()) for _ in range(5)]
+    with watch.urgent():
+        await clock.advance(60)
+        before = len(table.asked)
+        await clock.advance(600)
+    for task in insisting:
+        task.cancel()
+    assert len(table.asked) - before <= 10 * PER_MINUTE + 1
+
+
+async def test_a_fresh_look_is_had_at_once_while_others_start(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    with watch.urgent():
+        await clock.advance(300)
+        before = table.looks()
+        await watch.refresh()
+        assert table.looks() == before + 1
+
+
+async def test_an_error_keeps_the_jobs_and_the_watch_goes_on(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    good = watch.snapshot
+    table.error = SchedulerError("garbage")
+    table.jobs = {}
+    await clock.advance(3000)
+    assert watch.snapshot.jobs == good.jobs
+    assert watch.snapshot.taken_at == good.taken_at
+    assert watch.snapshot.error is table.error
+    assert not watch.is_over("7")
+    table.error, table.jobs = None, {"7": RUNNING}
+    await clock.advance(30)
+    assert watch.snapshot.error is None
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a mistake of ours"), ClusterhubError("squeue is missing")])
+async def test_an_error_that_nobody_foresaw_does_not_stop_the_watch(
+    watch: Watch, table: Table, clock: FakeClock, error: Exception
+) -> None:
+    table.error = error
+    await clock.advance(30)
+    assert isinstance(watch.snapshot.error, SchedulerError)
+    table.error = None
+    await clock.advance(30)
+    assert watch.snapshot.error is None
+
+
+async def test_jobs_that_left_are_asked_of_accounting_in_one_query(watch: Watch, table: Table) -> None:
+    table.jobs = {"7": RUNNING, "8": Job("8", JobState.RUNNING)}
+    await watch.refresh()
+    table.jobs = {}
+    table.accounts = {
+        number: Job(number, JobState.ENDED, outcome=Outcome.TIME_LIMIT) for number in ("7", "8")
+    }
+    await watch.refresh()
+    assert [argv for argv in table.asked if argv[0] == "/bin/account"] == [("/bin/account", "7", "8")]
+    ending = watch.ending("7")
+    assert ending is not None
+    assert ending.outcome is Outcome.TIME_LIMIT
+    assert set(watch.snapshot.ended) == {"7", "8"}
+
+
+async def test_accounting_that_is_away_is_asked_again_ever_more_rarely(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    table.accounts = None
+    table.jobs = {"7": Job("7", JobState.ENDED, outcome=Outcome.FAILED), "8": RUNNING}
+    await clock.advance(3600)
+    asked = sum(argv[0] == "/bin/account" for argv in table.asked)
+    assert 5 <= asked <= 12
+    assert watch.is_over("7")
+
+
+async def test_a_job_never_heard_of_becomes_over_in_time(watch: Watch, clock: FakeClock) -> None:
+    assert not watch.is_over("99")
+    ended = asyncio.create_task(watch.until_over("99"))
+    await clock.advance(61)
+    job = await ended
+    assert job is not None
+    assert (job.id, job.outcome) == ("99", Outcome.UNKNOWN)
+
+
+async def test_waiting_for_a_change_returns_the_new_snapshot_or_the_same_one_after_the_timeout(
+    watch: Watch, clock: FakeClock
+) -> None:
+    before = watch.snapshot
+    impatient = asyncio.create_task(watch.changed(before, 5))
+    patient = asyncio.create_task(watch.changed(before))
+    await clock.advance(5)
+    assert impatient.result() is before
+    assert not patient.done()
+    await clock.advance(25)
+    assert patient.result() is watch.snapshot is not before
+
+
+async def test_until_over_gives_up_after_its_timeout(watch: Watch, clock: FakeClock) -> None:
+    waiting = asyncio.create_task(watch.until_over("7", 45))
+    await clock.advance(46)
+    assert await waiting is None
+
+
+async def test_a_watch_that_was_stopped_can_be_started_again(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    await watch.close()
+    before = table.looks()
+    await clock.advance(100)
+    assert table.looks() == before
+    await watch.refresh()
+    assert table.looks() == before + 1
+
+
+async def test_whoever_waits_for_a_look_is_not_left_waiting_by_a_stop(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    table.hold = asyncio.Event()
+    waiting = asyncio.create_task(watch.refresh())
+    await clock.settle()
+    await watch.close()
+    assert (await waiting).jobs == {"7": RUNNING}

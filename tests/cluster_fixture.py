@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -46,3 +49,12 @@ def cluster() -> Iterator[RealCluster]:
     finally:
         cluster.down()
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def cluster_path(cluster: RealCluster) -> Iterator[Path]:
+    """What `tmp_path` is, for files that hosts of the cluster shall see: each of them has its own /tmp."""
+    path = Path(tempfile.mkdtemp(prefix="test-", dir=cluster.data))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

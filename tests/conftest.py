@@ -8,6 +8,6 @@ from pathlib import Path
 # `tests.real_cluster` is imported by this name from the suites and from scripts/cluster.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.cluster_fixture import cluster
+from tests.cluster_fixture import cluster, cluster_path
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "cluster_path"]

@@ -135,6 +135,12 @@ def test_temporary_files_belong_to_one_host_and_homes_to_all(cluster: RealCluste
     assert not Path(HERE).exists()
 
 
+def test_a_test_can_hand_files_to_the_hosts(cluster: RealCluster, cluster_path: Path) -> None:
+    (cluster_path / "note").write_text("seen")
+    for host in cluster.addresses:
+        assert cluster.run(host, ["cat", str(cluster_path / "note")], "carol").stdout == "seen"
+
+
 def test_every_person_can_run_jupyter_from_the_shared_environment(cluster: RealCluster) -> None:
     python = f"{cluster.environment_path}/bin/python3"
     done = cluster.run("n2", [python, "-c", "import jupyterlab, sys; print(sys.prefix)"], "carol", timeout=60)

@@ -14,6 +14,7 @@ from clusterhub.errors import ClusterhubError
 
 from . import processes
 from .cluster import RealCluster
+from .daemons import DETACHED
 from .hosts import PATH, enter_argv
 from .layout import DATA, GATEWAY, HUB_PORT, REPOSITORY
 
@@ -29,8 +30,6 @@ URL = f"http://{GATEWAY.address}:{HUB_PORT}"
 """The hub as the cluster's hosts reach it."""
 
 START_TIMEOUT = 60.0
-
-DETACHED = 'echo $$ >"$1"; exec >>"$2" 2>&1 </dev/null; shift 2; exec "$@"'
 
 
 def default_site(port: int = HUB_PORT) -> str:

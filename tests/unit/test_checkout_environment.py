@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import importlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +107,40 @@ def test_an_interrupted_installation_is_made_anew(
     script.ensure_environment("run", root=checkout)
     assert steps[0] == "create"
     assert not half.exists()
+
+
+def test_a_start_waits_for_another_one_and_takes_what_that_made(
+    script: ModuleType, checkout: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.ensure_environment("run", root=checkout)
+    environment = checkout / ".venv"
+    whole = (environment / ".installed.json").read_text()
+    (environment / ".installed.json").unlink()
+    steps.clear()
+    with (environment / ".installing").open() as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+
+        def the_other_one_ends(line: str) -> None:
+            assert "waiting for it" in line
+            (environment / ".installed.json").write_text(whole)
+            fcntl.flock(theirs, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(script, "say", the_other_one_ends)
+        script.ensure_environment("run", root=checkout)
+    assert steps == []
+
+
+def test_what_is_started_meanwhile_holds_the_lock_after_us(script: ModuleType, checkout: Path) -> None:
+    """Else the next start removes the files under a pip whose parent was killed."""
+    environment = checkout / ".venv"
+    environment.mkdir()
+    with script._only_one(environment):
+        child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, close_fds=False)
+    with (environment / ".installing").open() as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        child.communicate()
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_an_environment_that_was_moved_is_made_anew(

@@ -279,7 +279,7 @@ class Supervisor:
         self.engine = engine
         self.directory = directory
         self.record = record
-        self.main: int = 0
+        self.main: subprocess.Popen[bytes] | None = None
         self.status: int | None = None
         self.verdict: tuple[str, str] | None = None
         self.kill_at: float | None = None
@@ -347,7 +347,8 @@ class Supervisor:
         log.parent.mkdir(parents=True, exist_ok=True)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         environment = self.environment()
-        process = subprocess.Popen(
+        # Kept for good: a Popen that is dropped reaps its process, and takes the exit code with it.
+        self.main = subprocess.Popen(
             ["/bin/bash", str(self.directory / "script")],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -358,7 +359,6 @@ class Supervisor:
             preexec_fn=prepare,  # noqa: PLW1509 - there is one thread only
         )
         os.close(output)
-        self.main = process.pid
         self.note(state="running", reason="", started_at=time.time())
 
     def directory_to_start_in(self) -> str:
@@ -423,13 +423,13 @@ class Supervisor:
         """Collect what has ended; True once the job's own script has."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == self.main:
+                if self.main is not None and ended[0] == self.main.pid:
                     self.status = ended[1]
         return self.status is not None
 
     def finish(self) -> None:
         """End what the script left behind and write down how it went."""
-        while self.main and descendants(os.getpid()):
+        while self.main is not None and descendants(os.getpid()):
             self.signal_all(signal.SIGKILL)
             signal.sigtimedwait([signal.SIGCHLD], POLL_SECONDS)
             self.reap()

@@ -128,13 +128,12 @@ def _write_record(environment: Path, record: dict[str, str]) -> None:
 
 
 def _make(environment: Path, kind: Kind) -> None:
-    # Other accounts run the environment that root makes; a strict umask must not keep them out.
-    os.umask(0o022)
-    if not environment.is_dir():
-        environment.mkdir()
-    elif any(environment.iterdir()) and not (environment / LOCK_NAME).exists():
+    if environment.is_dir() and any(environment.iterdir()) and not (environment / LOCK_NAME).exists():
         raise CannotInstall(f"{environment} is there and was not made by this command; move it away.")
-    with _only_one(environment):
+    with _readable_for_others():
+        environment.mkdir(exist_ok=True)
+    with _only_one(environment), _readable_for_others():
+        wanted = _wanted(environment.parent, kind)
         missing = _missing(environment, kind)
         if not missing:
             return
@@ -147,9 +146,18 @@ def _make(environment: Path, kind: Kind) -> None:
         # pip's files of a killed run cannot be told from whole ones: such an environment is made anew.
         _write_record(environment, {**record, "interrupted": "yes"})
         _install(environment, missing)
-        wanted = _wanted(environment.parent, kind)
         _write_record(environment, {**record, **wanted})
         say(f"The environment is ready ({time.monotonic() - started:.0f} s)")
+
+
+@contextmanager
+def _readable_for_others() -> Iterator[None]:
+    """Other accounts run the environment that root makes; a strict umask must not keep them out."""
+    former = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(former)
 
 
 @contextmanager

@@ -71,6 +71,17 @@ def test_the_first_call_makes_everything_and_the_second_nothing(
     assert steps == []
 
 
+@pytest.mark.usefixtures("steps")
+def test_other_accounts_may_enter_it_and_the_callers_umask_stays(script: ModuleType, checkout: Path) -> None:
+    former = os.umask(0o077)
+    try:
+        script.ensure_environment("run", root=checkout)
+    finally:
+        assert os.umask(former) == 0o077
+    for path in (checkout / ".venv", checkout / ".venv" / "bin"):
+        assert path.stat().st_mode & 0o005 == 0o005
+
+
 def test_the_development_kind_adds_only_what_is_missing(
     script: ModuleType, checkout: Path, steps: list[str]
 ) -> None:

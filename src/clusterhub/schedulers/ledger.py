@@ -165,6 +165,7 @@ def _merged(seen: Job, found: Job) -> Job:
         nodes=found.nodes or seen.nodes,
         reason=found.reason or seen.reason,
         outcome=seen.outcome if found.outcome in (None, Outcome.UNKNOWN) else found.outcome,
+        signal=found.signal if found.signal is not None else seen.signal,
         restarts=max(found.restarts, seen.restarts),
     )
 

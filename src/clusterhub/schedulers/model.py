@@ -142,7 +142,10 @@ class Job:
     restarts: int = 0
     """How often the scheduler has started it again under the same id."""
     peak_memory: int | None = None
-    """The most memory that one of its tasks was seen to hold, in bytes; None where nobody measured it."""
+    """The most memory that one of its tasks was seen to hold, in bytes; None where nobody measured it.
+
+    It is looked at every few seconds (Slurm: JobAcctGatherFrequency), so a job may have held more than this.
+    """
 
 
 @dataclass(frozen=True)

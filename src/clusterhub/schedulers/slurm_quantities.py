@@ -84,8 +84,9 @@ def read_wait_status(text: str) -> tuple[int | None, int | None]:
 
 
 def read_exit_code(text: str) -> tuple[int | None, int | None]:
-    """Exit code and signal of sacct's ``code:signal``."""
-    code, _, signal = text.partition(":")
-    if not code.isdigit() or not (signal or "0").isdigit():
+    """Exit code and signal of sacct's ``code:signal``. 125, Slurm's mark for out of memory, is no signal."""
+    code, _, number = text.partition(":")
+    if not code.isdigit() or not (number or "0").isdigit():
         return None, None
-    return int(code), int(signal or 0) or None
+    signal = int(number or 0)
+    return int(code), signal if 0 < signal < signals.NSIG else None

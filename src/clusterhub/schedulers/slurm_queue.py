@@ -73,6 +73,10 @@ def _read_record(head: bytes, tail: bytes) -> Job:
         # prints the flag alone (seen on 22.05.8). It will run again: only a pending job has used no time.
         state = JobState.QUEUED
     code, signal, nodes = _read_tail(tail.decode("utf-8", "replace"))
+    reason = "" if record["Reason"] in _NO_REASON else record["Reason"]
+    if reason == "JobLaunchFailure" and signal is not None:
+        # Slurm's reason also for a script that a signal ended (seen on 22.05.8); that one was launched.
+        reason = ""
     started = read_time(record["StartTime"])
     waits = state is JobState.QUEUED
     return Job(
@@ -83,7 +87,7 @@ def _read_record(head: bytes, tail: bytes) -> Job:
         name=record["Name"],
         partition=record["Partition"],
         nodes=() if waits else nodes,
-        reason="" if record["Reason"] in _NO_REASON else record["Reason"],
+        reason=reason,
         outcome=outcome,
         exit_code=code if outcome else None,
         signal=signal if outcome else None,

@@ -83,5 +83,5 @@ def test_a_wait_status_is_taken_apart(text: str, expected: tuple[int | None, int
 
 def test_an_exit_code_of_sacct_is_taken_apart() -> None:
     assert read_exit_code("3:0") == (3, None)
-    assert read_exit_code("0:125") == (0, 125)
+    assert read_exit_code("0:125") == (0, None)
     assert read_exit_code("") == (None, None)

@@ -151,6 +151,11 @@ def test_a_job_that_could_not_be_launched_has_no_made_up_exit_code() -> None:
     assert (job.exit_code, job.signal, job.reason) == (None, None, "JobLaunchFailure")
 
 
+def test_a_script_that_a_signal_ended_was_launched() -> None:
+    assert "JobLaunchFailure" in RECORDED
+    assert jobs()["3"].reason == ""
+
+
 def test_an_unknown_state_is_unknown() -> None:
     (job,) = jobs(record(State="TELEPORTING")).values()
     assert job.state is JobState.UNKNOWN

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.contract.engines import Engine, wait_until
+import asyncio
+from collections.abc import Mapping
 
-from clusterhub.schedulers.model import JobState, Memory, Outcome, Snapshot, SubmitRefused
+import pytest
+from tests.contract.engines import PATIENCE, Engine, wait_until
+
+from clusterhub.schedulers.model import CommandResult, JobState, Memory, Outcome, Snapshot, SubmitRefused
 from clusterhub.schedulers.script import PROLOGUE_FAILED, PROLOGUE_FAILED_LINE
+from clusterhub.schedulers.watch import Watch
 
 OVER = (JobState.ENDED,)
 UNTIL_TOLD = "sleep 300 & wait"
@@ -152,3 +156,28 @@ def test_a_comment_of_many_bytes_and_every_sign_is_no_trouble_for_the_queue(engi
     assert engine.queue()[job_id].person == engine.person
     assert engine.queue()[job_id].state.is_live
     engine.cancel(job_id)
+
+
+async def test_the_watch_sees_a_job_from_the_submit_to_its_end(engine: Engine) -> None:
+    async def run(argv: tuple[str, ...], *, environment: Mapping[str, str], timeout: float) -> CommandResult:  # noqa: ARG001 - the engine has its own
+        (program,) = (name for name, prefix in programs.items() if prefix == argv[: len(prefix)])
+        return await asyncio.to_thread(engine.as_hub, (program, *argv[len(programs[program]) :]))
+
+    programs = engine.scheduler.programs()
+    watch = Watch(engine.scheduler, starting_interval=0.2, per_minute=600, run=run)
+    release = engine.files / "release-watch"
+    body = f"until [ -e {release} ]; do sleep 0.1; done; exit 7"
+    job_id = await asyncio.to_thread(engine.submit, engine.request("watched", body))
+    try:
+        with watch.urgent():
+            snapshot = await watch.refresh()
+            while (job := snapshot.jobs[job_id]).state is not JobState.RUNNING:
+                snapshot = await watch.changed(snapshot, PATIENCE)
+            assert job.nodes
+            assert not watch.is_over(job_id)
+            await asyncio.to_thread(engine.touch, release)
+            ending = await watch.until_over(job_id, PATIENCE)
+    finally:
+        await watch.close()
+    assert ending is not None
+    assert (ending.outcome, ending.exit_code, ending.tag) == (Outcome.FAILED, 7, job.tag)

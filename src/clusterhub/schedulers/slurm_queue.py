@@ -30,7 +30,7 @@ _WIDTHS = {
     "Name": 64,
     "Comment": 256,
 }
-# After the comment: squeue of 24.05 and later may leave the exit code out without padding, and never cuts the
+# After the comment: squeue of later versions may leave the exit code out without padding, and never cuts the
 # nodes.
 _TAIL = {"exit_code": 12, "NodeList": 64}
 FORMAT = ",".join(f"{field}:{width}" for field, width in (_WIDTHS | _TAIL).items())

@@ -1,4 +1,7 @@
-"""squeue's answer. That version printed ``recorded/squeue-22.05.8.txt``; what is made by hand says so."""
+"""squeue's answer. Slurm of the version in its name printed each file in ``recorded``, of the same jobs.
+
+What is made by hand says so.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from clusterhub.schedulers.model import CommandResult, Job, JobState, Outcome, S
 from clusterhub.schedulers.slurm import SlurmScheduler
 
 SLURM = SlurmScheduler(cluster="main")
-RECORDED = (Path(__file__).parent / "recorded" / "squeue-22.05.8.txt").read_bytes().decode()
+RECORDINGS = {
+    version: (Path(__file__).parent / "recorded" / f"squeue-{version}.txt").read_bytes().decode()
+    for version in ("22.05.8", "24.11.5")
+}
+RECORDED = RECORDINGS["22.05.8"]
 TAG = "clusterhub:hub.example.org:games:"
 
 
@@ -44,6 +51,18 @@ def test_the_queue_is_asked_once_for_all_jobs_of_this_hub_in_any_state() -> None
     assert argv[0] == "squeue"
     assert {"--noheader", "--all", "--states=all", "--name=night"} <= set(argv)
     assert SLURM.look_environment == {"SLURM_TIME_FORMAT": "%s"}
+
+
+def test_every_version_tells_the_same_of_the_same_jobs() -> None:
+    told = [
+        {
+            job.id: (job.state, job.outcome, job.exit_code, job.signal, job.tag, job.person, job.restarts)
+            for job in jobs(recording).values()
+        }
+        for recording in RECORDINGS.values()
+    ]
+    assert len(told[0]) == 13
+    assert told[0] == told[1]
 
 
 def test_a_running_job_is_read_with_its_times_and_its_node() -> None:

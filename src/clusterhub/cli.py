@@ -14,6 +14,7 @@ from clusterhub import __version__
 
 SITE_VARIABLE = "CLUSTERHUB_SITE"
 DEFAULT_SITE = "/etc/clusterhub/site.toml"
+DEBUG_VARIABLE = "CLUSTERHUB_DEBUG"
 
 
 def site_option(command: Any) -> Any:
@@ -35,14 +36,21 @@ class Commands(click.Group):
         """Runs the command; exits with 1 where it cannot do what it was asked."""
         try:
             return super().invoke(ctx)
-        except click.ClickException:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             from clusterhub.errors import ClusterhubError
 
-            if not isinstance(error, ClusterhubError):
+            if isinstance(error, ClusterhubError):
+                click.echo(str(error), err=True)
+            elif os.environ.get(DEBUG_VARIABLE):
                 raise
-            click.echo(f"clusterhub: {error}", err=True)
+            else:
+                click.echo(
+                    f"This should not happen: {type(error).__name__}: {error}\n"
+                    f"  what to do: run it again with {DEBUG_VARIABLE}=1, and report what it prints.",
+                    err=True,
+                )
             sys.exit(1)
 
 

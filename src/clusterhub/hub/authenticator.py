@@ -34,7 +34,7 @@ REFUSALS = {
 }
 """The helper's reasons for a refused login, in words."""
 
-UNAVAILABLE = "Your password could not be checked. Try again in a minute; if that fails too, tell your cluster's support."
+UNAVAILABLE = "Your password could not be checked. Try again in a minute, or tell your cluster's support."
 
 MAX_LENGTH = 1024
 """Characters in the longest user name or password that is looked at."""

@@ -145,8 +145,8 @@ class _DropIn(PyFileConfigLoader):
     """Runs one file with ``c`` holding what was set before it."""
 
     def __init__(self, path: Path, before: Config) -> None:
-        super().__init__(path.name, path=str(path.parent))
         self.before = before
+        super().__init__(path.name, path=str(path.parent))
 
     def clear(self) -> None:
         self.config = self.before

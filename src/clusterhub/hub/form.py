@@ -100,6 +100,6 @@ def choice_from_form(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     choice: dict[str, Any] = {"profile": profile} if profile else {}
     for name, values in form.items():
         key = name.removeprefix(prefix) if profile and name.startswith(prefix) else name
-        if key in KEYS:
+        if key in KEYS and key != "profile":
             choice[key] = list(values)
     return choice

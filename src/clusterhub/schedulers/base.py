@@ -25,6 +25,8 @@ class Scheduler(ABC):
 
     kind: ClassVar[str]
     """The scheduler's name in site.toml."""
+    acting: ClassVar[tuple[str, ...]]
+    """Names of the programs that act for a person; only these are the helper's to run."""
     environment: Mapping[str, str] = MappingProxyType({})
     """What every command of this scheduler needs in its environment. Jobs inherit it."""
     look_environment: Mapping[str, str] = MappingProxyType({})

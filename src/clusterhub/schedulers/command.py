@@ -15,6 +15,8 @@ DEFAULT_TIMEOUT = 20.0
 """Seconds after which a command is cut off."""
 DEFAULT_MAX_OUTPUT = 64 * 1024**2
 """Bytes of standard output and of standard error each; 64 MiB hold a queue of about 90,000 sessions."""
+_GRACE = 2.0
+"""Seconds that a killed command's output may take to end."""
 _CHUNK = 64 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -62,7 +64,7 @@ async def run(
         # Also after a good end: what it left behind in its session must not pile up.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        await asyncio.shield(_end(process))
     stdout, stderr = (bytes(text).decode("utf-8", "surrogateescape") for text in outputs)
     return CommandResult(None if problem else process.returncode, stdout, stderr, problem)
 
@@ -86,3 +88,20 @@ async def _exchange(
 
     await asyncio.gather(write(), read(process.stdout, outputs[0]), read(process.stderr, outputs[1]))
     await process.wait()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Return when the killed process is gone, with whatever it had still to say."""
+    ended = asyncio.gather(_discard(process.stdout), _discard(process.stderr), process.wait())
+    await asyncio.wait([ended], timeout=_GRACE)
+    if not ended.done():
+        # asyncio waits for the end of the output, which a descendant in a session of its own may keep open.
+        process._transport.close()  # type: ignore[attr-defined]
+        await ended
+
+
+async def _discard(stream: asyncio.StreamReader | None) -> None:
+    """Read on to the end: a stream that is full is paused, and a process with a paused stream never ends."""
+    with contextlib.suppress(RuntimeError):  # somebody else reads it still
+        while stream is not None and await stream.read(_CHUNK):
+            pass

@@ -44,6 +44,7 @@ class LocalScheduler(Scheduler):
     """
 
     kind: ClassVar[str] = "local"
+    acting: ClassVar[tuple[str, ...]] = (PROGRAM,)
     reasons = MappingProxyType(
         {
             "Resources": "it starts as soon as enough cores and memory are free",

@@ -64,6 +64,7 @@ class SlurmScheduler(Scheduler):
     """
 
     kind: ClassVar[str] = "slurm"
+    acting: ClassVar[tuple[str, ...]] = ("sbatch", "scancel")
     reasons = MappingProxyType(REASONS)
     # %s is seconds since the epoch: no time zone, no summer time, no format that the site prefers.
     look_environment = MappingProxyType({"SLURM_TIME_FORMAT": "%s"})

@@ -107,6 +107,10 @@ class Clusters:
         """Itself: traitlets copies what it is configured with, and of this there is one."""
         return self
 
+    def at_rest(self, name: str) -> RunningCluster:
+        """A cluster whose queue nobody looks at yet."""
+        return self._clusters[name]
+
     def __getitem__(self, name: str) -> RunningCluster:
         cluster = self._clusters[name]
         cluster.watch.ensure_running()
@@ -230,4 +234,8 @@ def helper_configuration(site: Site, schedulers: Mapping[str, Scheduler]) -> Hel
         session_directory=str(site.sessions.directory),
         pam_service=site.login.pam_service,
         directives=tuple(sorted(directives)),
+        engine_directories=tuple(
+            str(cluster.directory) for cluster in site.clusters.values() if cluster.directory is not None
+        ),
+        allow=site.login.allow,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
@@ -23,23 +23,27 @@ def explain(site: Site, person: str, profile: str, choices: Sequence[str]) -> st
                 f"{each!r} is not a choice.", next=f"Write KEY=VALUE; keys: {', '.join(KEYS)}."
             )
         given[key] = value
-    clusters = Clusters(site)
-    account = asyncio.run(clusters.broker.account(person))
+    return asyncio.run(_explain(Clusters(site), person, given))
+
+
+async def _explain(clusters: Clusters, person: str, given: Mapping[str, object]) -> str:
+    site = clusters.site
+    account = await clusters.broker.account(person)
     choice = parse_choice(given, site, account.name, account.groups)
-    chosen = site.profile_named(choice.profile)
+    profile = site.profile_named(choice.profile)
     tag = clusters.tag(account.name, "")
-    cluster = clusters[chosen.cluster]
-    settings = ticket_settings(site, tag, cluster.munge_uid)
-    submission = cluster.scheduler.submission(
-        job_request(site, profile=chosen, choice=choice, account=account, tag=tag, ticket=settings)
-    )
+    cluster = clusters.at_rest(profile.cluster)
+    ticket = ticket_settings(site, tag, cluster.munge_uid)
+    request = job_request(site, profile=profile, choice=choice, account=account, tag=tag, ticket=ticket)
+    scheduler = cluster.scheduler
+    submission = scheduler.submission(request)
     return (
         f"# As {account.name}, with the script below on standard input:\n"
         f"{shlex.join(submission.argv)}\n"
         f"# The queue, looked at for all sessions at once:\n"
-        f"{shlex.join(cluster.scheduler.queue())}\n"
+        f"{shlex.join(scheduler.queue())}\n"
         f"# To stop it:\n"
-        f"{shlex.join(cluster.scheduler.cancellation('JOB'))}\n"
+        f"{shlex.join(scheduler.cancellation('JOB'))}\n"
         f"# The script:\n"
         f"{submission.stdin}"
     )

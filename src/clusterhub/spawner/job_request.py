@@ -90,7 +90,7 @@ def job_request(
         reservation=profile.reservation,
         constraint=profile.constraint,
         nice=profile.nice,
-        working_directory=_working_directory(profile, account),
+        working_directory=profile.working_directory_of(account.name, account.home),
         prologue=profile.prologue,
         epilogue=profile.epilogue,
         directives=(*cluster.directives, *profile.directives),
@@ -100,13 +100,6 @@ def job_request(
 def default_interface(cluster: Cluster) -> str:
     """Where sessions listen if the operator does not say: on every network, or within this machine."""
     return "127.0.0.1" if cluster.scheduler == "local" else ""
-
-
-def _working_directory(profile: Profile, account: Account) -> str:
-    chosen = (profile.working_directory or "~").replace("{person}", account.name)
-    if chosen == "~" or chosen.startswith("~/"):
-        return account.home + chosen[1:]
-    return chosen
 
 
 def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> str:

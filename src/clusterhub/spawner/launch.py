@@ -198,7 +198,10 @@ class Launch:
         interface = INTERFACES[self.choice.interface]
         environment = dict(self.given.environment(self.endpoint))
         environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url
-        return {"environment": environment, "arguments": list(interface.arguments)}
+        arguments = list(interface.arguments)
+        if self.account.uid == 0:  # only where root runs a site for itself: the helper serves no other root
+            arguments.append("--ServerApp.allow_root=True")
+        return {"environment": environment, "arguments": arguments}
 
     def _note_ready(self, ready: Ready, token: str) -> None:
         if not hmac.compare_digest(token.encode(), self.given.token.encode()):

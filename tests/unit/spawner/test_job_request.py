@@ -33,7 +33,7 @@ def test_a_profile_and_a_choice_become_a_request(site: Site, alice: Account) -> 
     assert request.time_seconds == 7200
     assert request.prologue == "module load cuda"
     assert request.directives == ("--licenses=matlab", "--exclusive")
-    assert request.working_directory == "/home/alice"
+    assert request.working_directory is None
     assert request.log_path == "/shared/clusterhub/sessions/alice/default-{job}.log"
     assert request.memory is None
     assert request.tag == "clusterhub:hub.example.org:alice:"

@@ -1,0 +1,107 @@
+"""The JupyterHub configuration that results, with the origin of each value."""
+
+from pathlib import Path
+
+import pytest
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.hub.configure import Setting, ensure_secret, masked, proxy_socket, resolve
+from clusterhub.site.loading import load
+from clusterhub.site.schema import Site
+
+SITE = """
+[hub]
+url = "http://127.0.0.1:8000"
+state_directory = "{directory}"
+
+[cluster.main]
+scheduler = "local"
+
+[environment]
+path = "/opt/environments/current"
+
+[sessions]
+queue_timeout = "1h"
+start_timeout = "5min"
+
+[[profile]]
+name = "small"
+title = "Small"
+time = "1h"
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE.format(directory=tmp_path / "state"))
+    return load(path)
+
+
+def found(site: Site) -> dict[str, Setting]:
+    return {f"{each.section}.{each.name}": each for each in resolve(site)}
+
+
+def drop_in(site: Site, name: str, text: str) -> Path:
+    directory = site.path.parent / "conf.d"
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(text)
+    return directory / name
+
+
+def test_the_site_decides_and_each_value_names_its_key(site: Site) -> None:
+    settings = found(site)
+    assert settings["JupyterHub.bind_url"].value == "http://127.0.0.1:8000/"
+    assert settings["JupyterHub.bind_url"].origin == f"{site.path}: [hub] bind"
+    assert settings["Spawner.start_timeout"].value > 3600 + 300
+    assert settings["JupyterHub.cleanup_servers"].value is False
+
+
+def test_drop_ins_have_the_last_word_in_the_order_of_their_names(site: Site) -> None:
+    drop_in(site, "10-first.py", "c.Spawner.http_timeout = 10\nc.JupyterHub.admin_access = True\n")
+    last = drop_in(site, "20-last.py", "c.Spawner.http_timeout = c.Spawner.http_timeout + 1\n")
+    drop_in(site, "notes.txt", "not Python")
+    settings = found(site)
+    assert settings["Spawner.http_timeout"].value == 11
+    assert settings["Spawner.http_timeout"].origin == str(last)
+    assert settings["JupyterHub.admin_access"].value is True
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("c.Spawner.http_timeout = 10\nc.Spawner. = 3\n", "line 2", "not Python"),
+        ("\n\nimport no_such_module_here\n", "line 3", "No module named"),
+        ("1 / 0\n", "line 1", "ZeroDivisionError"),
+    ],
+)
+def test_a_drop_in_that_cannot_be_run_is_named_with_its_line(
+    site: Site, text: str, line: str, said: str
+) -> None:
+    path = drop_in(site, "10-wrong.py", text)
+    with pytest.raises(ClusterhubError) as refused:
+        resolve(site)
+    assert str(path) in str(refused.value)
+    assert line in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_secrets_are_masked(site: Site) -> None:
+    drop_in(site, "10-secret.py", "c.ConfigurableHTTPProxy.auth_token = 'hidden'\n")
+    shown = masked(resolve(site))
+    assert "hidden" not in repr(shown)
+    assert any(each["setting"] == "c.ConfigurableHTTPProxy.auth_token" for each in shown)
+
+
+def test_a_secret_is_made_once_and_is_ours_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "proxy_token"
+    secret = ensure_secret(path)
+    assert ensure_secret(path) == secret
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_state_directory_that_is_too_deep_for_a_socket_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE.format(directory=tmp_path / ("deep" * 30)))
+    with pytest.raises(ClusterhubError, match="too long for a socket"):
+        proxy_socket(load(path))

@@ -1,0 +1,42 @@
+"""The start page's form shows what may be chosen, and what was chosen before."""
+
+from pathlib import Path
+
+from tests.unit.spawner.conftest import SITE
+
+from clusterhub.hub.form import choice_from_form, render_form
+from clusterhub.site.loading import parse
+from clusterhub.spawner.options import parse_choice
+
+SITE_READ = parse(SITE, Path("site.toml"))
+
+
+def test_each_profile_shows_its_limits_and_defaults() -> None:
+    html = render_form(SITE_READ.profiles, {})
+    assert 'name="interactive:memory" value="4 GiB"' in html
+    assert "1 GiB to 32 GiB" in html
+    assert 'name="gpu:gpus" value="1"' in html
+    assert "Time: 2h" in html  # fixed: said, not asked
+    assert 'value="interactive" checked' in html
+
+
+def test_the_last_choice_is_filled_in_also_one_that_was_refused() -> None:
+    html = render_form(SITE_READ.profiles, {"profile": "gpu", "gpus": 2})
+    assert 'value="gpu" checked' in html
+    assert 'name="gpu:gpus" value="2"' in html
+    html = render_form(SITE_READ.profiles, {"profile": ["interactive"], "memory": ['99 GiB"><script>']})
+    assert "99 GiB&#34;&gt;&lt;script&gt;" in html
+    assert "<script>" not in html
+
+
+def test_what_the_form_sends_is_the_choice_of_the_chosen_profile_only() -> None:
+    form = {
+        "profile": ["interactive"],
+        "interactive:cpus": ["2"],
+        "interactive:memory": ["8 GiB"],
+        "gpu:gpus": ["2"],
+        "_xsrf": ["token"],
+    }
+    assert choice_from_form(form) == {"profile": "interactive", "cpus": ["2"], "memory": ["8 GiB"]}
+    assert parse_choice(choice_from_form(form), SITE_READ, "bob", ()).cpus == 2
+    assert choice_from_form({}) == {}

@@ -1,0 +1,166 @@
+"""The launcher binds first, keeps trying while the hub is away, and names why it cannot go on."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterhub.session import launcher
+from clusterhub.session.launcher import LaunchError
+
+
+class Hub(ThreadingHTTPServer):
+    """A stand-in for the hub: answers each claim with the next status of a list."""
+
+    daemon_threads = True
+
+    def __init__(self, statuses: list[int]) -> None:
+        self.statuses = statuses
+        self.claims: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        base = f"http://127.0.0.1:{self.server_port}/hub/api/clusterhub"
+        return {
+            "claim_url": f"{base}/claim",
+            "ready_url": f"{base}/ready",
+            "tag": "clusterhub:hub:alice:",
+            "interface": "127.0.0.1",
+            "ports": None,
+            "ticket": {"kind": "file", "path": "/dev/null"},
+            "patience": 5,
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.claims.append(json.loads(body))
+        status = self.server.statuses.pop(0)
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps({"message": f"said with {status}", "environment": {}}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub([200])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def in_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+
+
+def test_the_port_stays_taken_from_the_moment_it_is_bound() -> None:
+    with launcher.bind("127.0.0.1", None) as listener:
+        address = listener.getsockname()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(address)
+        with socket.create_connection(address, timeout=5):
+            pass  # answered by the queue of the socket, before anything serves
+
+
+def test_a_port_range_is_kept_to_and_its_end_is_said() -> None:
+    with launcher.bind("127.0.0.1", None) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LaunchError, match=f"all ports from {port} to {port} are taken") as refused:
+            launcher.bind("127.0.0.1", [port, port])
+        assert refused.value.code == launcher.NO_PORT
+
+
+def test_an_interface_is_found_by_name_and_a_missing_one_is_said() -> None:
+    assert launcher.interface_address("lo") == "127.0.0.1"
+    assert launcher.interface_address("10.1.2.3") == "10.1.2.3"
+    with pytest.raises(LaunchError, match="no network interface 'ib7'"):
+        launcher.interface_address("ib7")
+
+
+def test_the_address_that_faces_the_hub_is_announced() -> None:
+    with launcher.bind("", None) as listener:
+        assert launcher.announced_address(listener, "http://127.0.0.1:8081/hub") == "127.0.0.1"
+
+
+def test_the_claim_says_who_and_where_it_is(hub: Hub, tmp_path: Path) -> None:
+    ticket = tmp_path / "ticket"
+    ticket.write_text("secret\n")
+    settings = {**hub.settings, "ticket": {"kind": "file", "path": str(ticket)}}
+    with launcher.bind("127.0.0.1", None) as listener:
+        launcher.claim(settings, listener)
+        port = listener.getsockname()[1]
+    (claim,) = hub.claims
+    assert claim["ticket"] == {"kind": "file", "value": "secret"}
+    assert (claim["job"], claim["restart"], claim["port"]) == ("17", 2, port)
+    assert claim["address"] == "127.0.0.1"
+    assert claim["node"] == socket.gethostname()
+
+
+def test_it_tries_again_while_the_hub_is_away_with_the_same_claim(hub: Hub) -> None:
+    hub.statuses = [503, 502, 200]
+    with launcher.bind("127.0.0.1", None) as listener:
+        launcher.claim(hub.settings, listener)
+    assert len(hub.claims) == 3
+    assert len({claim["claim"] for claim in hub.claims}) == 1
+
+
+def test_a_refusal_ends_it_with_the_hubs_own_words(hub: Hub) -> None:
+    hub.statuses = [403]
+    with (
+        launcher.bind("127.0.0.1", None) as listener,
+        pytest.raises(LaunchError, match="said with 403") as refused,
+    ):
+        launcher.claim(hub.settings, listener)
+    assert refused.value.code == launcher.REFUSED
+
+
+def test_patience_ends(hub: Hub) -> None:
+    hub.statuses = [503] * 20
+    with (
+        launcher.bind("127.0.0.1", None) as listener,
+        pytest.raises(LaunchError, match="said with 503") as refused,
+    ):
+        launcher.claim({**hub.settings, "patience": 0.5}, listener)
+    assert refused.value.code == launcher.HUB_UNREACHABLE
+
+
+def test_a_ticket_that_is_not_there_is_said() -> None:
+    with pytest.raises(LaunchError, match="No such file") as refused:
+        launcher.ticket({"kind": "file", "path": "/nowhere/ticket"}, "")
+    assert refused.value.code == launcher.NO_TICKET
+
+
+def test_it_runs_isolated_and_says_in_one_line_why_it_cannot(tmp_path: Path) -> None:
+    settings = json.dumps({**Hub([]).settings, "interface": "ib7"})
+    # What a person has in PYTHONPATH does not reach it.
+    (tmp_path / "json.py").write_text("raise SystemExit('reached')")
+    done = subprocess.run(
+        [sys.executable, "-I", launcher.__file__],
+        env={"CLUSTERHUB_SETTINGS": settings, "PYTHONPATH": str(tmp_path), "SLURM_JOB_ID": "17"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == launcher.NO_PORT
+    assert done.stderr.startswith("clusterhub: this node has no network interface 'ib7'")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,243 @@
+"""Only the job that the scheduler says is this person's, on this node, boards, and once."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clusterhub.schedulers.model import CommandResult, Job, JobState
+from clusterhub.session.launcher import VERSION
+from clusterhub.spawner import tickets
+from clusterhub.spawner.boarding import (
+    Boarding,
+    Claim,
+    Expectation,
+    Later,
+    Ready,
+    Refused,
+    Ticket,
+    parse_claim,
+)
+from clusterhub.spawner.tickets import Proof, TicketRefused
+
+TAG = "clusterhub:hub:alice:"
+CLAIM = {
+    "version": VERSION,
+    "tag": TAG,
+    "job": "17",
+    "restart": 0,
+    "node": "n1",
+    "address": "10.77.0.11",
+    "port": 30001,
+    "claim": "c0ffee",
+    "ticket": {"kind": "munge", "value": "MUNGE:x:"},
+}
+RUNNING = Job("17", JobState.RUNNING, tag=TAG, person="alice", nodes=("n1",))
+PROOF = Proof(uid=1001, address="10.77.0.11", payload=parse_claim(CLAIM).payload)
+
+
+class Session:
+    """An expected session, with what scheduler and ticket say of it."""
+
+    def __init__(self, job: Job | None = RUNNING, proof: Proof = PROOF) -> None:
+        self.job, self.proof = job, proof
+        self.boarded: list[Claim] = []
+        self.ready_tokens: list[str] = []
+        self.boarding = Boarding()
+        self.boarding.expect(Expectation(TAG, "alice", 1001, self.find, self.check, self.board, self.ready))
+
+    async def find(self, job_id: str) -> Job | None:
+        return self.job if job_id == "17" else None
+
+    async def check(self, ticket: Ticket) -> Proof:
+        if not ticket.value.startswith("MUNGE"):
+            raise TicketRefused("no")
+        return self.proof
+
+    async def board(self, claim: Claim) -> Mapping[str, Any]:
+        self.boarded.append(claim)
+        return {"environment": {"JUPYTERHUB_API_TOKEN": "token"}}
+
+    def ready(self, _: Ready, token: str) -> None:
+        self.ready_tokens.append(token)
+
+    async def claim(self, **changes: object) -> Mapping[str, Any]:
+        return await self.boarding.claim({**CLAIM, **changes}, "10.77.0.11")
+
+
+async def test_the_expected_job_boards_and_gets_its_token() -> None:
+    session = Session()
+    assert await session.claim() == {"environment": {"JUPYTERHUB_API_TOKEN": "token"}}
+    assert session.boarded[0].port == 30001
+
+
+async def test_a_reply_that_was_lost_may_be_asked_for_again_but_by_nobody_else() -> None:
+    session = Session(proof=replace(PROOF, payload=None))  # as a ticket that is a file
+    await session.claim()
+    await session.claim()
+    with pytest.raises(Refused, match="boarded already"):
+        await session.claim(claim="another")
+
+
+async def test_a_requeued_job_boards_anew() -> None:
+    session = Session()
+    await session.claim()
+    session.proof = replace(PROOF, payload=parse_claim({**CLAIM, "restart": 1, "claim": "new"}).payload)
+    await session.claim(restart=1, claim="new")
+    assert len(session.boarded) == 2
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.UNKNOWN])
+async def test_a_job_that_is_not_seen_running_is_asked_to_come_again(state: JobState) -> None:
+    with pytest.raises(Later):
+        await Session(replace(RUNNING, state=state)).claim()
+
+
+async def test_a_job_or_session_that_is_not_known_yet_is_asked_to_come_again() -> None:
+    with pytest.raises(Later):
+        await Session(None).claim()
+    with pytest.raises(Later):
+        await Session().claim(tag="clusterhub:hub:bob:")
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (replace(RUNNING, person="bob"), "not this session's"),
+        (replace(RUNNING, tag="clusterhub:hub:bob:"), "not this session's"),
+        (replace(RUNNING, tag=""), "not this session's"),
+        (replace(RUNNING, nodes=("n2",)), "on n2"),
+        (replace(RUNNING, state=JobState.ENDED), "ended"),
+        (replace(RUNNING, state=JobState.ENDING), "ended"),
+    ],
+)
+async def test_a_job_that_the_scheduler_knows_otherwise_is_refused(job: Job, said: str) -> None:
+    session = Session(job)
+    with pytest.raises(Refused, match=said):
+        await session.claim()
+    assert not session.boarded
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [
+        (replace(PROOF, uid=1002), "another person's"),
+        (replace(PROOF, payload="{}"), "another claim"),
+    ],
+)
+async def test_a_ticket_that_vouches_for_something_else_is_refused(proof: Proof, said: str) -> None:
+    session = Session(proof=proof)
+    with pytest.raises(Refused, match=said):
+        await session.claim()
+    assert not session.boarded
+
+
+async def test_an_address_of_elsewhere_is_refused() -> None:
+    session = Session(proof=replace(PROOF, payload=None, address="10.77.0.12"))
+    with pytest.raises(Refused, match="not an address of node"):
+        await session.boarding.claim({**CLAIM, "address": "10.99.0.1"}, "10.77.0.11")
+    await session.boarding.claim(CLAIM, "10.77.0.11")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": VERSION + 1},
+        {"version": True},
+        {"port": 0},
+        {"port": 65536},
+        {"port": "30001"},
+        {"restart": -1},
+        {"address": "evil.example.org"},
+        {"address": "0.0.0.0"},  # noqa: S104 - not bound to
+        {"address": "224.0.0.1"},
+        {"node": None},
+        {"node": "n" * 9000},
+        {"ticket": "MUNGE"},
+        {"ticket": {"kind": "munge"}},
+        {"ticket": {"kind": "munge", "value": "MUNGE", "more": 1}},
+        {"more": 1},
+    ],
+)
+async def test_a_claim_has_exactly_the_documented_fields(changes: dict[str, object]) -> None:
+    with pytest.raises(Refused):
+        await Session().claim(**changes)
+
+
+@given(
+    body=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(st.sampled_from([*CLAIM, "kind", "value"]), inner, max_size=10)
+        ),
+        max_leaves=20,
+    )
+)
+def test_anything_else_is_refused_and_never_an_error_of_ours(body: object) -> None:
+    with pytest.raises(Refused):
+        parse_claim(body)
+
+
+def test_ready_is_passed_on_with_the_token_that_was_shown() -> None:
+    session = Session()
+    session.boarding.ready({"version": VERSION, "tag": TAG, "job": "17", "restart": 0}, "token")
+    assert session.ready_tokens == ["token"]
+    with pytest.raises(Refused):
+        session.boarding.ready({"version": VERSION, "tag": TAG}, "token")
+
+
+def test_a_file_ticket_is_good_for_its_own_session_only() -> None:
+    key = bytes(range(32))
+    ticket = tickets.file_ticket(key, TAG)
+    assert tickets.check_file_ticket(key, TAG, ticket) == Proof()
+    assert ticket != tickets.file_ticket(key, TAG)
+    for wrong in ("", ".", "x", ticket[:-1], ticket + "0", "é" + ticket):
+        with pytest.raises(TicketRefused):
+            tickets.check_file_ticket(key, TAG, wrong)
+    with pytest.raises(TicketRefused):
+        tickets.check_file_ticket(key, "clusterhub:hub:bob:", ticket)
+    with pytest.raises(TicketRefused):
+        tickets.check_file_ticket(bytes(32), TAG, ticket)
+
+
+# Printed by unmunge of munge 0.5.15.
+UNMUNGED = """\
+STATUS:          Success (0)
+ENCODE_HOST:     n1 (10.77.0.11)
+ENCODE_TIME:     2026-11-23 05:20:00 +0000 (1795411200)
+DECODE_TIME:     2026-11-23 05:20:01 +0000 (1795411201)
+TTL:             300
+CIPHER:          aes128 (4)
+MAC:             sha256 (5)
+ZIP:             none (0)
+UID:             alice (1001)
+GID:             alice (1001)
+UID_RESTRICTION: root (0)
+LENGTH:          7
+
+payload
+"""
+
+
+def test_unmunge_vouches_for_uid_host_and_payload() -> None:
+    assert tickets.parse_unmunge(CommandResult(0, UNMUNGED, "")) == Proof(1001, "10.77.0.11", "payload")
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (17, "STATUS:          Replayed credential (17)\nUID: alice (1001)\n\npayload\n"),
+        (15, "STATUS:          Expired credential (15)\n\n"),
+        (0, ""),
+        (0, "STATUS: Success (0)\n\nUID: root (0)\n"),
+        (1, UNMUNGED),
+        (None, UNMUNGED),
+    ],
+)
+def test_any_other_answer_of_unmunge_proves_nothing(code: int | None, text: str) -> None:
+    with pytest.raises(TicketRefused):
+        tickets.parse_unmunge(CommandResult(code, text, "", problem="cut off" if code is None else ""))

@@ -179,7 +179,8 @@ async def test_the_cap_holds_however_often_a_fresh_look_is_wanted(
     with watch.urgent():
         await clock.advance(60)
         before = len(table.asked)
-        await clock.advance(600)
+        for _ in range(600):
+            await clock.advance(1)
     for task in insisting:
         task.cancel()
     assert len(table.asked) - before <= 10 * PER_MINUTE + 1

@@ -56,9 +56,9 @@ unset -f clusterhub_prologue_ended
 """
 
 # `set -m` while the body is put in the background: without job control POSIX has a background job and all of
-# its children ignore SIGINT (bash 5.2 does it for simple commands only), and a kernel could not be interrupted.
-# bash runs a trap only between commands, hence background and wait; a wait that the trap broke off is done
-# again, and yields the body's own exit code.
+# its children ignore SIGINT (bash 5.2 does it for simple commands only), and a kernel could not be
+# interrupted. bash runs a trap only between commands, hence background and wait; a wait that the trap broke
+# off is done again, and yields the body's own exit code.
 _GUARDED_BODY = """\
 set -m
 (

@@ -158,7 +158,7 @@ class Clusters:
         snapshot = await self[cluster].watch.refresh()
         if snapshot.error is not None:
             raise snapshot.error
-        return next((job for job in snapshot.with_tag(str(tag)) if job.state.is_live), None)
+        return next((job for job in snapshot.with_tag(str(tag), tag.person) if job.state.is_live), None)
 
     async def cancel(self, cluster: str, person: str, job_id: str) -> None:
         """Ends a job, and goes on trying in the background where the scheduler does not take it now."""
@@ -173,7 +173,6 @@ class Clusters:
     async def _try_cancel(self, cluster: str, person: str, job_id: str) -> None:
         scheduler = self[cluster].scheduler
         scheduler.parse_cancellation(await self.broker.cancel(person, scheduler.cancellation(job_id)))
-        await self[cluster].watch.refresh()
 
     async def _cancel_until_over(self, cluster: str, person: str, job_id: str) -> None:
         watch = self[cluster].watch

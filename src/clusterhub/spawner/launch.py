@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from clusterhub.errors import ClusterhubError, Explanation
@@ -69,7 +69,10 @@ class Launch:
         self.job_id = ""
         self.endpoint = ""
         self.adopted = False
+        self.history: list[tuple[int, str]] = []
+        """What the person's page says of this start: each time how far it is, in percent, and in words."""
         self._ready = asyncio.Event()
+        self._noted = asyncio.Event()
         self._submission: asyncio.Task[str] | None = None
 
     async def ensure_job(self) -> str:
@@ -78,6 +81,7 @@ class Launch:
         Raises ClusterhubError. If it is cancelled meanwhile, the submission itself goes on; see `settle`.
         """
         self._expect()
+        self._note()
         live = await self.clusters.live_job(self.cluster.name, self.tag)
         if live is not None:
             self.adopted = True
@@ -107,6 +111,7 @@ class Launch:
         with watch.urgent():
             while not self._ready.is_set():
                 snapshot = watch.snapshot
+                self._note()
                 if watch.is_over(self.job_id):
                     raise SessionEnded(await self.clusters.explain(self.tag, self.profile, self.job_id))
                 runs = self._state is JobState.RUNNING
@@ -115,8 +120,24 @@ class Launch:
                 await self._next_event(snapshot)
         return self.endpoint
 
-    def message(self) -> tuple[int, str]:
-        """How far it is, in percent, and in words."""
+    async def messages(self) -> AsyncIterator[tuple[int, str]]:
+        """The history from its beginning, and then what is added to it. Does not end by itself."""
+        told = 0
+        while True:
+            while told < len(self.history):
+                yield self.history[told]
+                told += 1
+            await self._noted.wait()
+
+    def _note(self) -> None:
+        """Adds to the history what is new."""
+        message = self._message()
+        if not self.history or message != self.history[-1]:
+            self.history.append(message)
+            noted, self._noted = self._noted, asyncio.Event()
+            noted.set()
+
+    def _message(self) -> tuple[int, str]:
         if self.endpoint:
             return 80, f"Job {self.job_id} has reported from its node; Jupyter is starting."
         if not self.job_id:
@@ -193,8 +214,10 @@ class Launch:
 
     async def _board(self, claim: Claim) -> Mapping[str, object]:
         host = f"[{claim.address}]" if ":" in claim.address else claim.address
+        self._note()
         self.job_id = claim.job
         self.endpoint = f"http://{host}:{claim.port}"
+        self._note()
         interface = INTERFACES[self.choice.interface]
         environment = dict(self.given.environment(self.endpoint))
         environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url

@@ -19,9 +19,6 @@ from clusterhub.spawner.tags import Tag
 STOP_PATIENCE = 10.0
 """Seconds that a stop waits for the scheduler to confirm; the cancel itself is tried on until it does."""
 
-PROGRESS_PAUSE = 5.0
-"""Seconds after which a waiting person's page is refreshed even if the queue has not changed."""
-
 BAD_REQUEST = 400
 FAILED_DEPENDENCY = 424
 """HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""
@@ -54,6 +51,10 @@ class ClusterSpawner(Spawner):
     _launch: Launch | None = None
     _end: asyncio.Task[None] | None = None
 
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._launched = asyncio.Event()
+
     @property
     def clusters(self) -> Clusters:
         """What the hub holds for its clusters."""
@@ -75,6 +76,7 @@ class ClusterSpawner(Spawner):
         self.clusters.endings.pop(str(self.tag), None)
         try:
             self._launch = await self._prepare()
+            self._launched.set()
             self.job_id = await self._launch.ensure_job()
             self._save_state()
             return await self._launch.until_ready()
@@ -124,6 +126,7 @@ class ClusterSpawner(Spawner):
         super().clear_state()
         self.job_id = self.cluster_name = self.profile_name = ""
         self._launch = None
+        self._launched.clear()
 
     async def poll(self) -> int | None:
         """None while the session runs, waits, or cannot be seen; else its job's exit code."""
@@ -149,22 +152,16 @@ class ClusterSpawner(Spawner):
         if not self.job_id:
             return
         await self.clusters.cancel(self.cluster_name, self.user.name, self.job_id)
-        if not now:
-            await self.clusters[self.cluster_name].watch.until_over(self.job_id, STOP_PATIENCE)
+        watch = self.clusters[self.cluster_name].watch
+        with watch.urgent():
+            await watch.until_over(self.job_id, 0 if now else STOP_PATIENCE)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """What the waiting page says, whenever it changes."""
-        said = None
-        while True:
-            launch = self._launch
-            if launch is not None and launch.message() != said:
-                said = percent, words = launch.message()
+        """What the waiting page says: all of it so far, then what is added."""
+        await self._launched.wait()
+        if self._launch is not None:
+            async for percent, words in self._launch.messages():
                 yield {"progress": percent, "message": words}
-            if launch is None:
-                await asyncio.sleep(0.1)
-                continue
-            watch = launch.cluster.watch
-            await watch.changed(watch.snapshot, PROGRESS_PAUSE)
 
     def start_polling(self) -> None:
         """Besides JupyterHub's own polling, tells it at once when the job has ended."""

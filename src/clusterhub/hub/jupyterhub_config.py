@@ -16,7 +16,7 @@ clusters = Clusters(site)
 
 def ending_html(_current_user: object) -> Callable[[str, str], str]:
     """JupyterHub calls what is callable, and hands the answer to the template."""
-    return clusters.ending_html
+    return clusters.endings.html
 
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it

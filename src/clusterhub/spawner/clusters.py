@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.privileged.broker import Broker, HelperConfiguration
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.local import LocalScheduler
 from clusterhub.schedulers.model import Job, JobState
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.schedulers.watch import Watch
-from clusterhub.site.schema import Cluster, Profile, Site
+from clusterhub.site.schema import Cluster, Site
 from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Boarding, Ticket
-from clusterhub.spawner.explanations import explain_ending
-from clusterhub.spawner.job_request import SessionPaths
-from clusterhub.spawner.messages import as_html
+from clusterhub.spawner.cancellations import Cancellations
+from clusterhub.spawner.endings import Endings
 from clusterhub.spawner.tags import Tag
-
-log = logging.getLogger("clusterhub")
 
 SETTING = "clusterhub"
 """Where the hub's web application keeps its `Clusters`."""
 
 FRESH_LOOKS = 3
 """How often the queue is looked at anew for a job that says it runs, before the job is told to ask again."""
-
-LOG_BYTES = 16384
-LOG_TRIES = 4
-LOG_PAUSE = 0.4
-"""A network file system may show a log's last lines a moment after the job has ended (seconds)."""
-
-CANCEL_PAUSE = 5.0
-"""Seconds between two tries of a cancel that the scheduler did not take."""
 
 
 def scheduler_for(cluster: Cluster) -> Scheduler:
@@ -79,8 +65,8 @@ class Clusters:
         self.site = site
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
-        self.endings: dict[str, Explanation] = {}
-        """How the last session of each tag ended, for the person's page."""
+        self.cancellations = Cancellations(self)
+        self.endings = Endings(self)
         self._ticket_key: bytes | None = None
         self._clusters = {
             name: RunningCluster(name, scheduler, self._watch(cluster, scheduler), munge_uid(cluster))
@@ -92,7 +78,6 @@ class Clusters:
             runtime_directory=self.state_directory,
             mode="self" if site.login.method == "one-person" else "auto",
         )
-        self._cancels: set[asyncio.Task[None]] = set()
 
     @staticmethod
     def _watch(cluster: Cluster, scheduler: Scheduler) -> Watch:
@@ -158,63 +143,10 @@ class Clusters:
         snapshot = await self[cluster].watch.refresh()
         if snapshot.error is not None:
             raise snapshot.error
-        return next((job for job in snapshot.with_tag(str(tag), tag.person) if job.state.is_live), None)
-
-    async def cancel(self, cluster: str, person: str, job_id: str) -> None:
-        """Ends a job, and goes on trying in the background where the scheduler does not take it now."""
-        try:
-            await self._try_cancel(cluster, person, job_id)
-        except ClusterhubError as error:
-            log.warning("Job %s of %s is not cancelled yet; trying on. %s", job_id, person, error)
-            task = asyncio.create_task(self._cancel_until_over(cluster, person, job_id))
-            self._cancels.add(task)
-            task.add_done_callback(self._cancels.discard)
-
-    async def _try_cancel(self, cluster: str, person: str, job_id: str) -> None:
-        scheduler = self[cluster].scheduler
-        scheduler.parse_cancellation(await self.broker.cancel(person, scheduler.cancellation(job_id)))
-
-    async def _cancel_until_over(self, cluster: str, person: str, job_id: str) -> None:
-        watch = self[cluster].watch
-        while not watch.is_over(job_id):
-            await asyncio.sleep(CANCEL_PAUSE)
-            try:
-                await self._try_cancel(cluster, person, job_id)
-            except ClusterhubError as error:
-                log.info("Job %s of %s is still not cancelled: %s", job_id, person, error)
-            else:
-                return
-
-    def ending_html(self, person: str, server: str) -> str:
-        """Why that server ended, as HTML; empty where it did not, or nobody knows."""
-        explanation = self.endings.get(str(self.tag(person, server)))
-        return as_html(explanation) if explanation is not None else ""
-
-    async def explain(self, tag: Tag, profile: Profile, job_id: str) -> Explanation:
-        """Why this job ended, with the last lines of its log."""
-        job = self[profile.cluster].watch.ending(job_id) or Job(job_id, JobState.ENDED)
-        text = ""
-        for _ in range(LOG_TRIES):
-            text = await self._read_log(tag, job_id)
-            if text or job.started_at is None:
-                break
-            await asyncio.sleep(LOG_PAUSE)
-        return explain_ending(job, text, profile=profile.title)
-
-    async def _read_log(self, tag: Tag, job_id: str) -> str:
-        name = SessionPaths.of(self.site, tag).log_name(job_id)
-        try:
-            return await self.broker.read_log(tag.person, name, LOG_BYTES)
-        except ClusterhubError as error:
-            log.info("No log of job %s: %s", job_id, error)
-            return ""
-
-    async def remember_ending(self, tag: Tag, profile: str, job_id: str) -> None:
-        """Keeps why a session ended that had been running, for the person's page."""
-        try:
-            self.endings[str(tag)] = await self.explain(tag, self.site.profile_named(profile), job_id)
-        except ClusterhubError as error:
-            log.warning("Cannot tell why job %s ended: %s", job_id, error)
+        for job in snapshot.with_tag(str(tag), tag.person):
+            if job.state.is_live and (cluster, job.id) not in self.cancellations:
+                return job
+        return None
 
 
 def helper_configuration(site: Site, schedulers: Mapping[str, Scheduler]) -> HelperConfiguration:

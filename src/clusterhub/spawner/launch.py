@@ -113,7 +113,9 @@ class Launch:
                 snapshot = watch.snapshot
                 self._note()
                 if watch.is_over(self.job_id):
-                    raise SessionEnded(await self.clusters.explain(self.tag, self.profile, self.job_id))
+                    raise SessionEnded(
+                        await self.clusters.endings.explain(self.tag, self.profile, self.job_id)
+                    )
                 runs = self._state is JobState.RUNNING
                 running_since = (running_since or time.monotonic()) if runs else None
                 self._check_patience(submitted, running_since)

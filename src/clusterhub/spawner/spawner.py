@@ -16,9 +16,6 @@ from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.tags import Tag
 
-STOP_PATIENCE = 10.0
-"""Seconds that a stop waits for the scheduler to confirm; the cancel itself is tried on until it does."""
-
 BAD_REQUEST = 400
 FAILED_DEPENDENCY = 424
 """HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""
@@ -73,7 +70,7 @@ class ClusterSpawner(Spawner):
 
     async def start(self) -> str:
         """The endpoint's URL, once the session serves. Calling it twice makes one job."""
-        self.clusters.endings.pop(str(self.tag), None)
+        self.clusters.endings.forget(self.tag)
         try:
             self._launch = await self._prepare()
             self._launched.set()
@@ -143,18 +140,15 @@ class ClusterSpawner(Spawner):
         job = watch.ending(self.job_id)
         return (job.exit_code or 0) if job is not None else 1
 
-    async def stop(self, now: bool = False) -> None:
-        """Ends the session's job, queued or running."""
+    async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's word for "at once"
+        """Tells the scheduler to end the session's job, queued or running, which is followed until it has."""
         if self._launch is not None:
             await self._launch.settle()
             self.job_id = self.job_id or self._launch.job_id
         self.clusters.boarding.forget(str(self.tag))
         if not self.job_id:
             return
-        await self.clusters.cancel(self.cluster_name, self.user.name, self.job_id)
-        watch = self.clusters[self.cluster_name].watch
-        with watch.urgent():
-            await watch.until_over(self.job_id, 0 if now else STOP_PATIENCE)
+        await self.clusters.cancellations.cancel(self.cluster_name, self.user.name, self.job_id)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the waiting page says: all of it so far, then what is added."""
@@ -182,5 +176,5 @@ class ClusterSpawner(Spawner):
         job_id, tag = self.job_id, self.tag
         profile = self.profile_name
         await self.clusters[self.cluster_name].watch.until_over(job_id, None)
-        await self.clusters.remember_ending(tag, profile, job_id)
+        await self.clusters.endings.remember(tag, profile, job_id)
         await self.poll_and_notify()

@@ -13,6 +13,7 @@ from traitlets import default
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.api import SETTING
 from clusterhub.privileged.broker import Account
+from clusterhub.privileged.helper import PERSON
 from clusterhub.site.schema import Site
 from clusterhub.spawner.clusters import Clusters
 
@@ -37,7 +38,7 @@ REFUSALS = {
 UNAVAILABLE = "Your password could not be checked. Try again in a minute, or tell your cluster's support."
 
 MAX_LENGTH = 1024
-"""Characters in the longest user name or password that is looked at."""
+"""Characters in the longest password that is looked at."""
 
 
 class Refusal(HTTPError):
@@ -63,7 +64,7 @@ class ClusterAuthenticator(Authenticator):
         """JupyterHub's model of the person who logged in. Raises Refusal."""
         clusters: Clusters = handler.settings[SETTING]
         name, password = data.get("username", ""), data.get("password", "")
-        if not name or not password or max(len(name), len(password)) > MAX_LENGTH:
+        if not PERSON.fullmatch(name) or not password or len(password) > MAX_LENGTH:
             raise Refusal(REFUSALS["wrong-password"])
         try:
             account = await self.account(clusters, name, password, handler.request.remote_ip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import time
 import uuid
@@ -189,4 +190,4 @@ async def _execute(channel: Any, code: str) -> str:
 def _between(text: str, start: str, end: str) -> str:
     """The words of a page between a marker and the end of its element."""
     part = text.partition(start)[2].partition(">")[2].partition(end)[0]
-    return " ".join(part.split()) or "the page says nothing of it"
+    return " ".join(html.unescape(part).split()) or "the page says nothing of it"

@@ -264,15 +264,45 @@ def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
     return persist(attempt, settings["patience"])
 
 
-def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, Any]) -> None:
+def prepare_runtime(runtime: str, reply: dict[str, Any]) -> None:
+    """Points Jupyter at what belongs to this one session, in a directory of the node that is ours alone."""
+    # Connection files and sockets of kernels: on a short path, as a socket's limit is 108 bytes.
+    os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+    if reply["page_config"]:
+        directory = os.path.join(runtime, "config", "labconfig")
+        os.makedirs(directory)
+        with open(os.path.join(directory, "page_config.json"), "w", encoding="utf-8") as file:
+            json.dump(reply["page_config"], file)
+        configured = os.environ.get("JUPYTER_CONFIG_PATH")
+        paths = [os.path.dirname(directory)] + ([configured] if configured else [])
+        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+
+
+def open_workspace(runtime: str, workspace: dict[str, Any]) -> list[str]:
+    """The arguments that have JupyterLab begin with that workspace, without touching the person's own."""
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    directory = os.path.join(runtime, "workspaces")
+    WorkspacesManager(directory).save(
+        "default", json.dumps({"data": workspace, "metadata": {"id": "default"}})
+    )
+    return ["--LabApp.workspaces_dir=" + directory]
+
+
+def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, Any], runtime: str) -> None:
     """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
     os.environ.update(reply["environment"])
+    prepare_runtime(runtime, reply)
+    arguments = list(reply["arguments"])
     token = os.environ["JUPYTERHUB_API_TOKEN"]
     job, restart = job_identity(os.environ)
     said = {"version": VERSION, "tag": settings["tag"], "job": job, "restart": restart}
     try:
         from jupyter_server.serverapp import ServerApp
         from jupyterhub.singleuser.extension import JupyterHubSingleUser
+
+        if reply["workspace"]:
+            arguments += open_workspace(runtime, reply["workspace"])
     except ImportError as error:
         raise LaunchError(
             NO_JUPYTER,
@@ -299,7 +329,7 @@ def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, An
             return True
 
     JupyterHubSingleUser.serverapp_class = SessionServer
-    JupyterHubSingleUser.launch_instance(argv=reply["arguments"])
+    JupyterHubSingleUser.launch_instance(argv=arguments)
 
 
 def main() -> int:
@@ -311,10 +341,8 @@ def main() -> int:
         port = listener.getsockname()[1]
         say("session %s listens on port %d of %s" % (settings["tag"], port, socket.gethostname()))
         reply = claim(settings, listener)
-        # Connection files and sockets of kernels: node-local, ours only, short (sockets: 108 bytes).
         runtime = tempfile.mkdtemp(prefix="clusterhub-")
-        os.environ["JUPYTER_RUNTIME_DIR"] = runtime
-        serve(listener, reply, settings)
+        serve(listener, reply, settings, runtime)
     except LaunchError as error:
         say(str(error))
         return error.code

@@ -16,7 +16,7 @@ from clusterhub.site.schema import Profile
 from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Claim, Expectation, Ready, Refused, Ticket
 from clusterhub.spawner.clusters import Clusters
-from clusterhub.spawner.interfaces import INTERFACES
+from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
 from clusterhub.spawner.tags import Tag
@@ -223,10 +223,14 @@ class Launch:
         interface = INTERFACES[self.choice.interface]
         environment = dict(self.given.environment(self.endpoint))
         environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url
-        arguments = list(interface.arguments)
-        if self.account.uid == 0:  # only where root runs a site for itself: the helper serves no other root
-            arguments.append("--ServerApp.allow_root=True")
-        return {"environment": environment, "arguments": arguments}
+        # Only where root runs a site for itself: the helper serves no other root.
+        as_root = ["--ServerApp.allow_root=True"] if self.account.uid == 0 else []
+        return {
+            "environment": environment,
+            "arguments": [*ARGUMENTS, *as_root],
+            "page_config": interface.page_config,
+            "workspace": dict(interface.workspace),
+        }
 
     def _note_ready(self, ready: Ready, token: str) -> None:
         if not hmac.compare_digest(token.encode(), self.given.token.encode()):

@@ -37,8 +37,8 @@ REFUSALS = {
 
 UNAVAILABLE = "Your password could not be checked. Try again in a minute, or tell your cluster's support."
 
-MAX_LENGTH = 1024
-"""Characters in the longest password that is looked at."""
+MAX_PASSWORD = 511
+"""Bytes in the longest password that PAM takes (PAM_MAX_RESP_SIZE)."""
 
 
 class Refusal(HTTPError):
@@ -64,7 +64,7 @@ class ClusterAuthenticator(Authenticator):
         """JupyterHub's model of the person who logged in. Raises Refusal."""
         clusters: Clusters = handler.settings[SETTING]
         name, password = data.get("username", ""), data.get("password", "")
-        if not PERSON.fullmatch(name) or not password or len(password) > MAX_LENGTH:
+        if not PERSON.fullmatch(name) or not 0 < len(password.encode()) <= MAX_PASSWORD:
             raise Refusal(REFUSALS["wrong-password"])
         try:
             account = await self.account(clusters, name, password, handler.request.remote_ip)

@@ -19,7 +19,7 @@ import click
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE
-from clusterhub.hub.supervise import Supervisor, check_ready_to_start, roles_of
+from clusterhub.hub.supervise import Supervisor, check_port, check_ready_to_start, roles_of
 from clusterhub.hub.walkthrough import Walk, WalkFailed
 from clusterhub.schedulers.local import LocalScheduler
 from clusterhub.site.loading import load
@@ -200,6 +200,7 @@ def main(directory: Path, port: int, test: bool) -> None:
     """Run a hub on this machine to look at, with a login made for this run."""
     os.environ[PASSWORD_VARIABLE] = secrets.token_urlsafe(12)
     try:
+        check_port("127.0.0.1", port, "the demo", next="Choose another one with --port.")
         site = prepare(directory.resolve(), port)
         check_ready_to_start(site, ("proxy", "hub"))
         try:
@@ -207,6 +208,8 @@ def main(directory: Path, port: int, test: bool) -> None:
         finally:
             end_sessions(site)
             shutil.rmtree(site.hub.state_directory, ignore_errors=True)
+        if not test:
+            click.echo("Ended, with every session.")
     except ClusterhubError as error:
         click.echo(f"demo: {error}", err=True)
         status = 1

@@ -95,10 +95,11 @@ def check_ready_to_start(site: Site, roles: Sequence[str]) -> None:
         url, key = addresses[role]
         parts = urlsplit(url)
         host = "127.0.0.1" if parts.hostname in ("127.0.0.1", "localhost") else ""
-        _check_port(host, parts.port or 0, f"{site.path}: [hub] {key}")
+        check_port(host, parts.port or 0, f"{site.path}: [hub] {key}")
 
 
-def _check_port(host: str, port: int, where: str) -> None:
+def check_port(host: str, port: int, where: str, next: str = "") -> None:  # noqa: A002 - as in ClusterhubError
+    """Raises ClusterhubError where nothing can listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -107,7 +108,7 @@ def _check_port(host: str, port: int, where: str) -> None:
             raise ClusterhubError(
                 f"Port {port} cannot be listened on: {error.strerror}.",
                 where=where,
-                next=f"See what uses it with `ss -ltnp 'sport = :{port}'`, or choose another port.",
+                next=next or f"See what uses it with `ss -ltnp 'sport = :{port}'`, or choose another port.",
             ) from None
 
 

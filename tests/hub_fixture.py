@@ -1,0 +1,133 @@
+"""The pytest fixtures of a hub that runs on the real cluster."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests import hub_site
+from tests.real_cluster import RealCluster, hub, processes
+
+TIDY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class LiveHub:
+    """The hub on the gateway of the real cluster."""
+
+    cluster: RealCluster
+    url: str
+    """As a browser on this machine reaches it."""
+
+    def api(self, method: str, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
+        """Asks the REST API, as the tests' own service unless a ``token`` is given: status and JSON."""
+        request = urllib.request.Request(  # noqa: S310 - the hub's own address
+            f"{self.url}/hub/api/{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"token {token or hub_site.SERVICE_TOKEN}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read()
+            try:
+                return error.code, json.loads(text)
+            except ValueError:
+                return error.code, text.decode(errors="replace")
+
+    def servers(self, person: str) -> dict[str, Any]:
+        """The person's servers, as the hub knows them."""
+        status, model = self.api("GET", f"users/{person}?include_stopped_servers")
+        servers: dict[str, Any] = model["servers"] if status == 200 else {}
+        return servers
+
+    def jobs(self, person: str, *options: str) -> list[str]:
+        """The ids of the person's jobs that wait or run, as squeue tells."""
+        asked = self.cluster.run("gateway", ["squeue", "-h", "-o", "%i", "-u", person, *options])
+        assert asked.returncode == 0, asked.stderr
+        return asked.stdout.split()
+
+    def comment(self, job: str) -> str:
+        """The tag that a job carries."""
+        return self.cluster.run("gateway", ["squeue", "-h", "-o", "%k", "-j", job]).stdout.strip()
+
+    def wait_for_no_job(self, person: str, seconds: float = TIDY_SECONDS) -> bool:
+        """Whether the queue has no job of that person any more."""
+        return processes.wait_until(lambda: not self.jobs(person), seconds, pause=0.1)
+
+    def log(self) -> str:
+        """All that hub and proxy have written."""
+        return hub.LOG.read_text(errors="replace")
+
+    def stop(self) -> None:
+        """Ends hub and proxy the orderly way."""
+        hub.stop_hub(self.cluster)
+
+    def kill(self) -> None:
+        """Ends hub and proxy as a power cut does."""
+        hub.kill_hub(self.cluster)
+
+    def start(self) -> None:
+        """Starts hub and proxy over the state that they left."""
+        hub.start_hub(self.cluster, hub_site.text(self.cluster.footprint().port))
+
+    def ensure_running(self) -> None:
+        """Starts the hub where a test left it stopped."""
+        if hub.hub_pid(self.cluster) is None:
+            self.kill()
+            self.start()
+
+    def end_sessions(self) -> None:
+        """No session is left: neither in the hub's mind, nor in the queue."""
+        for person in self.cluster.people:
+            for name, server in self.servers(person).items():
+                if server["ready"] or server["pending"] or not server.get("stopped", False):
+                    self.api("DELETE", f"users/{person}/servers/{name}" if name else f"users/{person}/server")
+            for job in self.jobs(person):
+                self.cluster.run("gateway", ["scancel", job])
+            assert self.wait_for_no_job(person), f"{person} has jobs: {self.jobs(person)}"
+            assert processes.wait_until(
+                lambda person=person: all(each["stopped"] for each in self.servers(person).values()),  # type: ignore[misc]
+                TIDY_SECONDS,
+                pause=0.1,
+            ), f"{person} has servers: {self.servers(person)}"
+
+
+@pytest.fixture(scope="session")
+def _hub_of_somebody(cluster: RealCluster) -> Iterator[None]:
+    """A hub that runs already makes room, and comes back in the end."""
+    site = hub.SITE.read_text() if hub.hub_pid(cluster) is not None else ""
+    if site:
+        hub.stop_hub(cluster)
+    yield
+    if site and cluster.footprint().complete:
+        hub.start_hub(cluster, site)
+
+
+@pytest.fixture(scope="module")
+def live_hub(cluster: RealCluster, _hub_of_somebody: None) -> Iterator[LiveHub]:
+    """One hub for the tests of a file: other files take the cluster down and up again."""
+    live = LiveHub(cluster, f"http://127.0.0.1:{cluster.footprint().port}")
+    hub_site.prepare()
+    live.start()
+    yield live
+    live.stop()
+    hub_site.remove()
+
+
+@pytest.fixture(name="hub")
+def running_hub(live_hub: LiveHub) -> Iterator[LiveHub]:
+    """The hub, running at the test's begin, without sessions at its end."""
+    live_hub.ensure_running()
+    yield live_hub
+    live_hub.ensure_running()
+    live_hub.end_sessions()

@@ -1,0 +1,92 @@
+"""The site of the hub under test: good profiles for everybody; for bob, one for each thing that goes wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.real_cluster import hub
+from tests.real_cluster.layout import DATA, SHARED_GROUP
+
+DIRECTORY = DATA / "hub-under-test"
+"""Environments that are broken, and what the hub under test keeps; every host of the cluster sees it."""
+
+STATE_DIRECTORY = DIRECTORY / "state"
+CONF_D = DIRECTORY / "conf.d"
+
+SERVICE_TOKEN = "f" * 64
+"""By which tests look into the hub, and tidy up after themselves."""
+
+DROP_IN = f"""\
+c.JupyterHub.services = [{{"name": "tests", "api_token": "{SERVICE_TOKEN}"}}]
+c.JupyterHub.load_roles = [{{
+    "name": "tests",
+    "services": ["tests"],
+    "scopes": ["list:users", "read:users", "servers", "delete:servers", "admin:server_state", "proxy"],
+}}]
+"""
+
+
+def text(port: int) -> str:
+    """The site.toml; ``port`` is the one of the machine's loopback that leads to the hub."""
+    site = hub.default_site(port)
+    site = site.replace(
+        f'state_directory = "{hub.STATE_DIRECTORY}"', f'state_directory = "{STATE_DIRECTORY}"'
+    )
+    site = site.replace("[hub]\n", f'[hub]\nid = "under-test"\nconf_d = "{CONF_D}"\n')
+    site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
+    return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
+
+
+def _profile(name: str, title: str, lines: str) -> str:
+    common = 'partition = "interactive"\n' if "partition" not in lines else ""
+    return (
+        f'\n[[profile]]\nname = "{name}"\ntitle = "{title}"\nallow = ["bob"]\n'
+        'cpus = 1\nmemory = "1 GiB"\ntime = "30min"\n'
+        f"{common}{lines}\n"
+    )
+
+
+FURTHER_PROFILES = (
+    ("held", "Held until released", 'directives = ["--hold"]'),
+    ("wrong-partition", "A partition that does not exist", 'partition = "nowhere"'),
+    ("wrong-account", "An account that does not exist", 'account = "nobodys"'),
+    ("no-environment", "An environment that is missing", f'environment = "{DIRECTORY}/missing"'),
+    ("closed-environment", "An environment that is not open", f'environment = "{DIRECTORY}/closed"'),
+    ("no-jupyter", "An environment without Jupyter", f'environment = "{DIRECTORY}/no-jupyter"'),
+    ("dies-at-once", "An environment that dies at once", f'environment = "{DIRECTORY}/dies"'),
+    (
+        "bad-prologue",
+        "A prologue that fails",
+        'prologue = """\necho "the licence server is away" >&2\nfalse\n"""',
+    ),
+)
+
+
+def prepare() -> None:
+    """Make the broken environments and the drop-in file; begin with a hub that knows nobody."""
+    remove()
+    CONF_D.mkdir(parents=True)
+    DIRECTORY.chmod(0o755)
+    (CONF_D / "tests.py").write_text(DROP_IN)
+    (CONF_D / "tests.py").chmod(0o600)
+    STATE_DIRECTORY.mkdir(mode=0o700)
+    _program(DIRECTORY / "closed", "exit 0")
+    (DIRECTORY / "closed").chmod(0o700)
+    _program(DIRECTORY / "dies", 'echo "libsomething.so.6: cannot open shared object file" >&2; exit 3')
+    without = str(DIRECTORY / "no-jupyter")
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", without], check=True)
+
+
+def _program(environment: Path, script: str) -> None:
+    """An environment whose Python is this shell script."""
+    (environment / "bin").mkdir(parents=True)
+    python = environment / "bin" / "python3"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+
+
+def remove() -> None:
+    """Remove all that `prepare` made."""
+    shutil.rmtree(DIRECTORY, ignore_errors=True)

@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.privileged.own_helper import OwnHelper
 
-from clusterhub.privileged import helper
-from clusterhub.privileged.helper import Caller, Configuration, Refused, check_request, parse_request
+from clusterhub.privileged.helper.accounts import Caller, permitted_account
+from clusterhub.privileged.helper.configuration import Configuration
+from clusterhub.privileged.helper.refusal import Refused
+from clusterhub.privileged.helper.requests import REQUEST_BYTES, check_request, parse_request
 
 PROGRAMS = {"sbatch": ["/usr/bin/sbatch"], "scancel": ["/usr/bin/scancel"], "local-engine": ["/opt/engine"]}
 CONFIGURATION = Configuration(
@@ -235,7 +237,7 @@ def test_a_hostile_request_is_refused(request_: Any) -> None:
         b"[" * 100_000,
         b'{"verb": "read-log", "person": "alice", "name": "a.log", "bytes": 1' + b"0" * 5000 + b"}",
         b"\xff" * 100,
-        b" " * (helper.REQUEST_BYTES + 1),
+        b" " * (REQUEST_BYTES + 1),
     ],
     ids=["key twice", "two documents", "deep", "huge number", "no text", "too long"],
 )
@@ -247,13 +249,13 @@ def test_a_hostile_text_is_refused(text: bytes) -> None:
 @pytest.mark.parametrize("person", ["root", "nobody", "daemon", "bin", "sys", "mail", "no-such-person"])
 def test_nothing_is_done_as_a_system_account(person: str) -> None:
     with pytest.raises(Refused):
-        helper.permitted_account(person, CONFIGURATION, Caller(0, True, True, "clusterhub"))
+        permitted_account(person, CONFIGURATION, Caller(0, True, True, "clusterhub"))
 
 
 def test_a_configuration_for_root_only_does_not_serve_root_through_sudo() -> None:
     configuration = CONFIGURATION._replace(only_person="root")
     with pytest.raises(Refused):
-        helper.permitted_account("root", configuration, Caller(0, True, True, "clusterhub"))
+        permitted_account("root", configuration, Caller(0, True, True, "clusterhub"))
 
 
 @pytest.fixture

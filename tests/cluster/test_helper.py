@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.real_cluster import RealCluster
 
-from clusterhub.privileged import helper
+from clusterhub.privileged.archive import ISOLATED, helper_archive
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -27,11 +27,13 @@ def ask(cluster: RealCluster) -> Iterator[Ask]:
         json.dumps({"programs": programs, "session_directory": str(sessions), "allow": ["alice", "bob"]})
     )
     configuration.chmod(0o600)
+    program = cluster.shared / "helper-test.zip"
+    program.write_bytes(helper_archive())
 
     def send(verb: str, person: str, **fields: Any) -> dict[str, Any]:
         done = cluster.run(
             "gateway",
-            ["/usr/bin/python3", "-I", helper.__file__, "--configuration", str(configuration)],
+            ["/usr/bin/python3", ISOLATED, str(program), "--configuration", str(configuration)],
             input=json.dumps({"verb": verb, "person": person, **fields}),
         )
         assert done.returncode == 0, done.stderr
@@ -40,6 +42,7 @@ def ask(cluster: RealCluster) -> Iterator[Ask]:
 
     yield send
     configuration.unlink()
+    program.unlink()
     shutil.rmtree(sessions, ignore_errors=True)
 
 

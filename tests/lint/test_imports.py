@@ -121,8 +121,9 @@ def problem_on_its_own(module: str, item: Import) -> str:
         return ""
     if within(module, "clusterhub.session") and within(item.module, *SESSION_LIBRARIES):
         return "" if not item.at_top else "Jupyter is imported inside functions, once the port is held"
-    # The launcher's text travels alone; what stays in the room may know the launcher.
-    if module not in (LAUNCHER, HELPER) and within(item.module, "clusterhub.session"):
+    # The helper's modules travel together, the launcher's text alone; what stays in its room may know it.
+    together = HELPER if within(module, HELPER) else "clusterhub.session"
+    if module != LAUNCHER and within(item.module, together):
         return ""
     return "it runs where nothing but the standard library is"
 
@@ -160,7 +161,10 @@ def test_a_module_imports_only_what_its_room_may_know(module: str, path: Path) -
         ("clusterhub.schedulers.watch", "if TYPE_CHECKING:\n    from jupyterhub.spawner import Spawner"),
         ("clusterhub.spawner.options", "from clusterhub.hub import configure"),
         ("clusterhub.privileged.helper", "from clusterhub.errors import ClusterhubError"),
-        ("clusterhub.privileged.helper", "def f():\n    import pamela"),
+        ("clusterhub.privileged.helper.pam", "def f():\n    import pamela"),
+        ("clusterhub.privileged.helper.pam", "from clusterhub.privileged import broker"),
+        ("clusterhub.privileged.helper.pam", "from clusterhub.schedulers import model"),
+        ("clusterhub.privileged.helper.pam", "from clusterhub.session import launcher"),
         ("clusterhub.session.launcher", "import tornado.web"),
         ("clusterhub.session.launcher", "from clusterhub import errors"),
         ("clusterhub.session.launcher", "def f():\n    import numpy"),
@@ -185,6 +189,10 @@ def test_a_forbidden_import_is_found(module: str, text: str) -> None:
         (
             "clusterhub.hub.configure",
             "from clusterhub.site import schema\nfrom clusterhub.spawner import spawner",
+        ),
+        (
+            "clusterhub.privileged.helper.pam",
+            "import ctypes\nfrom clusterhub.privileged.helper.refusal import Refused",
         ),
         ("clusterhub.cli", "import click\ndef f():\n    from clusterhub.site.loading import load"),
     ],

@@ -13,7 +13,7 @@ from traitlets import default
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.api import SETTING
 from clusterhub.privileged.broker import Account
-from clusterhub.privileged.helper import PERSON
+from clusterhub.privileged.helper.checks import PERSON
 from clusterhub.site.schema import Site
 from clusterhub.spawner.clusters import Clusters
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.privileged import helper
+from clusterhub.privileged.archive import ISOLATED, helper_archive
+from clusterhub.privileged.helper.person import CHILD_BYTES, SAFE_PATH
+from clusterhub.privileged.helper.requests import LOG_BYTES, REQUEST_BYTES
 from clusterhub.schedulers.command import run
 from clusterhub.schedulers.model import CommandResult, Submission
 
@@ -22,7 +24,7 @@ INSTALLED_HELPER = Path("/usr/libexec/clusterhub/helper")
 
 Mode = Literal["auto", "direct", "self", "sudo"]
 
-_ANSWER_BYTES = helper.CHILD_BYTES + 65536
+_ANSWER_BYTES = CHILD_BYTES + 65536
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
 
 
@@ -143,9 +145,11 @@ class Broker:
             raise BrokerError("Only root can act for others directly.", next="Use the mode `sudo` or `self`.")
         if mode == "self":
             configuration = dataclasses.replace(configuration, only_person=_own_name())
-        path = _ensure_configuration_file(configuration, runtime_directory)
-        file = str(Path(helper.__file__).resolve())
-        command = (sys.executable, "-I", file, "--configuration", str(path))
+        # A program of its own rather than the installed sources: an upgrade does not change it under a hub.
+        program = _ensure_private_file(runtime_directory / "helper", helper_archive(sys.executable))
+        text = configuration.as_json().encode()
+        path = _ensure_private_file(runtime_directory / "helper.json", text)
+        command = (sys.executable, ISOLATED, str(program), "--configuration", str(path))
         return cls(command, program_seconds=seconds)
 
     async def submit(
@@ -175,7 +179,7 @@ class Broker:
 
     async def read_log(self, person: str, name: str, max_bytes: int = 65536) -> str:
         """The end of one of the person's session logs; "" if there is none yet."""
-        size = max(1, min(max_bytes, helper.LOG_BYTES))
+        size = max(1, min(max_bytes, LOG_BYTES))
         reply = await self._ask("read-log", {"person": person, "name": name, "bytes": size})
         return str(_field(reply, "text", str))
 
@@ -218,7 +222,7 @@ class Broker:
         self, verb: str, request: Mapping[str, Any], pool: asyncio.Semaphore
     ) -> CommandResult:
         text = json.dumps({"verb": verb, **request})
-        if len(text) > helper.REQUEST_BYTES:
+        if len(text) > REQUEST_BYTES:
             raise BrokerError(
                 "The request is too long for the helper.",
                 where=f"{verb} for {request['person']}",
@@ -227,7 +231,7 @@ class Broker:
         async with pool:
             return await run(
                 self.command,
-                environment={"PATH": helper.SAFE_PATH, "LANG": "C.UTF-8"},
+                environment={"PATH": SAFE_PATH, "LANG": "C.UTF-8"},
                 timeout=self._seconds,
                 max_output=_ANSWER_BYTES,
                 stdin=text,
@@ -300,13 +304,20 @@ def _own_name() -> str:
         ) from None
 
 
-def _ensure_configuration_file(configuration: HelperConfiguration, directory: Path) -> Path:
-    """The helper's configuration lies in the directory, for our eyes only, replaced in one step."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path, fresh = directory / "helper.json", directory / f"helper.json.{os.getpid()}"
+def _ensure_private_file(path: Path, content: bytes) -> Path:
+    """The file has that content, is for our eyes only, and was replaced in one step."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.parent.stat()
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+        raise BrokerError(
+            "Others could replace the helper: they may write its directory.",
+            where=str(path.parent),
+            next=f"Let it belong to {_own_name()}, mode 0755 or stricter.",
+        )
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(configuration.as_json())
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
     fresh.replace(path)
     return path

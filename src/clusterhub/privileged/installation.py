@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.privileged import helper
+from clusterhub.privileged.archive import helper_archive
 from clusterhub.privileged.broker import INSTALLED_HELPER, HelperConfiguration
+from clusterhub.privileged.helper import configuration as helper_configuration
 
-CONFIGURATION = Path(helper.CONFIGURATION)
+CONFIGURATION = Path(helper_configuration.CONFIGURATION)
 SUDOERS = Path("/etc/sudoers.d/clusterhub")
 
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -29,15 +30,8 @@ class RootOwnedFile:
     """A file as it is to be: where, what, and with which mode."""
 
     path: Path
-    text: str
+    content: bytes
     mode: int
-
-
-def helper_text(python: str = "/usr/bin/python3") -> str:
-    """The helper's program text, its first line naming the interpreter, which must be root's, too."""
-    text = Path(helper.__file__).read_text(encoding="utf-8")
-    _, _, rest = text.partition("\n")
-    return f"#!{python} -I\n{rest}"
 
 
 def sudoers_text(service_account: str) -> str:
@@ -55,10 +49,10 @@ def sudoers_text(service_account: str) -> str:
 def helper_files(configuration: HelperConfiguration, service_account: str) -> tuple[RootOwnedFile, ...]:
     """The files that make up an installed helper, in the order in which they are to appear."""
     return (
-        RootOwnedFile(CONFIGURATION, configuration.as_json(), 0o644),
-        RootOwnedFile(INSTALLED_HELPER, helper_text(), 0o755),
+        RootOwnedFile(CONFIGURATION, configuration.as_json().encode(), 0o644),
+        RootOwnedFile(INSTALLED_HELPER, helper_archive(), 0o755),
         # Last: the right to run the helper comes when the helper is there.
-        RootOwnedFile(SUDOERS, sudoers_text(service_account), 0o440),
+        RootOwnedFile(SUDOERS, sudoers_text(service_account).encode(), 0o440),
     )
 
 
@@ -72,24 +66,24 @@ def ensure_helper(
     changed = []
     for file in helper_files(configuration, service_account):
         if file.path == SUDOERS:
-            check_sudoers(file.text)
+            check_sudoers(file.content)
         path = root / file.path.relative_to("/")
-        if ensure_file(path, file.text, file.mode):
+        if ensure_file(path, file.content, file.mode):
             changed.append(path)
     return changed
 
 
-def ensure_file(path: Path, text: str, mode: int) -> bool:
-    """The file has that text and mode and is ours (root's, when run by root). True if it had to change."""
+def ensure_file(path: Path, content: bytes, mode: int) -> bool:
+    """The file has that content and mode and is ours (root's, when run by root). True if it had to change."""
     try:
-        if _is_so(path, text, mode):
+        if _is_so(path, content, mode):
             return False
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         # The dot keeps sudo from reading a half-written file of its directory.
         descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
-            file.write(text)
+            file.write(content)
             file.flush()
             os.fsync(descriptor)
         Path(fresh).replace(path)
@@ -100,23 +94,22 @@ def ensure_file(path: Path, text: str, mode: int) -> bool:
     return True
 
 
-def _is_so(path: Path, text: str, mode: int) -> bool:
+def _is_so(path: Path, content: bytes, mode: int) -> bool:
     try:
         status = path.lstat()
     except FileNotFoundError:
         return False
     ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-    return ours and stat.S_IMODE(status.st_mode) == mode and path.read_bytes() == text.encode()
+    return ours and stat.S_IMODE(status.st_mode) == mode and path.read_bytes() == content
 
 
-def check_sudoers(text: str) -> None:
+def check_sudoers(content: bytes) -> None:
     """Ask visudo whether it would take that text: a broken file in sudoers.d can lock everybody out."""
     try:
         answer = subprocess.run(
             ["/usr/sbin/visudo", "-c", "-f", "-"],
-            input=text,
+            input=content,
             capture_output=True,
-            text=True,
             timeout=30,
             check=False,
         )
@@ -129,5 +122,5 @@ def check_sudoers(text: str) -> None:
             "visudo refuses the sudoers file.",
             where=str(SUDOERS),
             next="Tell us, with the lines below.",
-            log=tuple((answer.stdout + answer.stderr).splitlines()[-5:]),
+            log=tuple((answer.stdout + answer.stderr).decode(errors="replace").splitlines()[-5:]),
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clusterhub.privileged import helper
+from clusterhub.privileged.archive import ISOLATED, helper_archive
 
 FAKE_SBATCH = f"""#!{sys.executable} -I
 import json, os, resource, sys
@@ -55,6 +55,13 @@ class OwnHelper:
         return [json.loads(line) for line in (self.room / "audit.log").read_text().splitlines()]
 
     @property
+    def program(self) -> Path:
+        path = self.room / "helper"
+        if not path.exists():
+            path.write_bytes(helper_archive())
+        return path
+
+    @property
     def file(self) -> Path:
         path = self.room / "helper.json"
         path.write_text(json.dumps(self.configuration))
@@ -76,7 +83,7 @@ class OwnHelper:
     def send(self, request: Any, environment: dict[str, str] | None = None) -> dict[str, Any]:
         text = request if isinstance(request, bytes) else json.dumps(request).encode()
         done = subprocess.run(
-            [sys.executable, "-I", helper.__file__, "--configuration", str(self.file)],
+            [sys.executable, ISOLATED, str(self.program), "--configuration", str(self.file)],
             input=text,
             capture_output=True,
             timeout=30,

@@ -226,7 +226,9 @@ def test_the_configuration_is_for_our_eyes_only(broker: Broker, own_helper: OwnH
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert str(path) in broker.command
     assert json.loads(path.read_text())["only_person"] == own_helper.person
-    assert [one.name for one in path.parent.iterdir()] == ["helper.json"]
+    program = path.with_name("helper")
+    assert stat.S_IMODE(program.stat().st_mode) == 0o600
+    assert sorted(path.parent.iterdir()) == [program, path]
 
 
 def test_sudo_without_an_installed_helper_is_explained(

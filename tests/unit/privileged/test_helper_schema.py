@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from clusterhub.privileged.helper import (
-    Configuration,
-    Refused,
-    check_cancellation,
-    check_configuration,
-    check_request,
-    check_submission,
-)
+from clusterhub.privileged.helper.checks import check_cancellation, check_submission
+from clusterhub.privileged.helper.configuration import Configuration, check_configuration
+from clusterhub.privileged.helper.refusal import Refused
+from clusterhub.privileged.helper.requests import check_request
 from clusterhub.schedulers.local import LocalScheduler
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.schedulers.slurm import SlurmScheduler

@@ -11,7 +11,7 @@ import pytest
 
 from clusterhub.privileged import installation
 from clusterhub.privileged.broker import HelperConfiguration
-from clusterhub.privileged.helper import check_configuration
+from clusterhub.privileged.helper.configuration import check_configuration
 from clusterhub.privileged.installation import InstallationError, ensure_helper, helper_files, sudoers_text
 
 CONFIGURATION = HelperConfiguration(
@@ -37,15 +37,15 @@ def test_a_service_account_that_would_be_more_than_a_name_is_refused(account: st
 def test_the_helper_takes_the_configuration_that_is_installed() -> None:
     import json
 
-    text = next(
-        file.text for file in helper_files(CONFIGURATION, "clusterhub") if file.path.suffix == ".json"
-    )
+    files = helper_files(CONFIGURATION, "clusterhub")
+    text = next(file.content for file in files if file.path.suffix == ".json")
     assert check_configuration(json.loads(text)).allow == ["@hpc-users"]
 
 
 def test_the_installed_helper_is_isolated_from_its_environment() -> None:
-    text = next(file.text for file in helper_files(CONFIGURATION, "clusterhub") if file.path.name == "helper")
-    assert text.startswith("#!/usr/bin/python3 -I\n")
+    files = helper_files(CONFIGURATION, "clusterhub")
+    content = next(file.content for file in files if file.path.name == "helper")
+    assert content.startswith(b"#!/usr/bin/python3 -IS\n")
 
 
 @needs_visudo

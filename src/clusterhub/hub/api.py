@@ -27,6 +27,11 @@ class JobHandler(APIHandler):
         boarding: Boarding = self.settings[SETTING].boarding
         return boarding
 
+    @property
+    def peer(self) -> str:
+        """The connection's own address; a forwarded one is whatever the caller wrote into a header."""
+        return str(self.request.connection.context.address[0])
+
     def check_xsrf_cookie(self) -> None:
         """No cookie takes part in this."""
 
@@ -56,10 +61,8 @@ class ClaimHandler(JobHandler):
 
     async def post(self) -> None:
         """Answers ``{"environment": {...}, "arguments": [...]}``."""
-        # The connection's own address: a forwarded one is whatever the caller wrote into a header.
-        peer = self.request.connection.context.address[0]
         try:
-            reply = await self.boarding.claim(self.json_body(), peer)
+            reply = await self.boarding.claim(self.json_body(), self.peer)
         except ClusterhubError as error:
             raise self.refuse(error) from None
         self.set_header("Cache-Control", "no-store")
@@ -72,10 +75,10 @@ class ReadyHandler(JobHandler):
     See `clusterhub.spawner.boarding.Ready` for the fields.
     """
 
-    def post(self) -> None:
+    async def post(self) -> None:
         """Answers ``{}``."""
         try:
-            self.boarding.ready(self.json_body(), self.get_auth_token() or "")
+            await self.boarding.ready(self.json_body(), self.get_auth_token() or "", self.peer)
         except ClusterhubError as error:
             raise self.refuse(error) from None
         self.write("{}")

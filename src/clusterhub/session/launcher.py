@@ -241,10 +241,10 @@ def job_identity(environ: Mapping[str, str]) -> tuple[str, int]:
     raise LaunchError(REFUSED, "this is not running inside a job")
 
 
-def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
-    """Trades the ticket for what the session needs: ``{"environment": {...}, "arguments": [...]}``."""
+def whereabouts(settings: dict[str, Any], listener: socket.socket) -> dict[str, Any]:
+    """Which session this is, and where it listens."""
     job, restart = job_identity(os.environ)
-    body = {
+    return {
         "version": VERSION,
         "tag": settings["tag"],
         "job": job,
@@ -252,9 +252,13 @@ def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
         "node": socket.gethostname(),
         "address": announced_address(listener, settings["claim_url"]),
         "port": listener.getsockname()[1],
-        # Tells a reply that was lost, and asked for again, from somebody else's second claim.
-        "claim": secrets.token_hex(16),
     }
+
+
+def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
+    """Trades the ticket for what the session needs: ``{"environment": {...}, "arguments": [...]}``."""
+    # The random part tells a reply that was lost, and asked for again, from somebody else's second claim.
+    body = dict(whereabouts(settings, listener), claim=secrets.token_hex(16))
     payload = json.dumps(body, sort_keys=True)
 
     def attempt() -> Any:
@@ -295,8 +299,7 @@ def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, An
     prepare_runtime(runtime, reply)
     arguments = list(reply["arguments"])
     token = os.environ["JUPYTERHUB_API_TOKEN"]
-    job, restart = job_identity(os.environ)
-    said = {"version": VERSION, "tag": settings["tag"], "job": job, "restart": restart}
+    said = whereabouts(settings, listener)
     try:
         from jupyter_server.serverapp import ServerApp
         from jupyterhub.singleuser.extension import JupyterHubSingleUser

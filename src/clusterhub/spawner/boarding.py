@@ -70,18 +70,32 @@ class Ready:
     tag: str
     job: str
     restart: int
+    node: str
+    address: str
+    port: int
 
 
 def parse_claim(body: object) -> Claim:
     """Reads a claim. Raises Refused for anything that is not exactly one."""
     claim: Claim = _exactly(Claim, body, ticket=lambda value: _exactly(Ticket, value))
-    try:
-        address = ipaddress.ip_address(claim.address)
-    except ValueError:
-        raise Refused("The claim's address is not an IP address.") from None
-    if address.is_unspecified or address.is_multicast or not 0 < claim.port < 65536 or claim.restart < 0:  # noqa: PLR2004 - ports end there
-        raise Refused("The claim's address or port is not one to connect to.")
+    _check_endpoint(claim)
     return claim
+
+
+def parse_ready(body: object) -> Ready:
+    """Reads what a job says when it serves. Raises Refused for anything that is not exactly that."""
+    ready: Ready = _exactly(Ready, body)
+    _check_endpoint(ready)
+    return ready
+
+
+def _check_endpoint(said: Claim | Ready) -> None:
+    try:
+        address = ipaddress.ip_address(said.address)
+    except ValueError:
+        raise Refused("The job's address is not an IP address.") from None
+    if address.is_unspecified or address.is_multicast or not 0 < said.port < 65536 or said.restart < 0:  # noqa: PLR2004 - ports end there
+        raise Refused("The job's address or port is not one to connect to.")
 
 
 def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -> Any:
@@ -124,8 +138,10 @@ class Expectation:
     check_ticket: Callable[[Ticket], Awaitable[Proof]]
     board: Callable[[Claim], Awaitable[Mapping[str, Any]]]
     """Called with an accepted claim; returns the reply."""
-    ready: Callable[[Ready, str], None]
-    """Called when the job says that it serves, with the token it showed. Raises Refused."""
+    owns_token: Callable[[str], bool]
+    """Whether the session was given this token: by this hub, or by the one that was here before a restart."""
+    ready: Callable[[Ready], None]
+    """Called when the job says that it serves."""
     any_address: bool = False
     """The operator named an interface, whose address munge and the scheduler need not know."""
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -166,10 +182,20 @@ class Boarding:
             )
         return await expected.board(claim)
 
-    def ready(self, body: object, token: str) -> None:
-        """Notes that a session serves. Raises Refused and Later."""
-        ready: Ready = _exactly(Ready, body)
-        self._find(ready.tag, ready.job).ready(ready, token)
+    async def ready(self, body: object, token: str, peer: str) -> None:
+        """Notes that a session serves. Raises Refused and Later.
+
+        The endpoint is checked as in a claim: of a session that boarded before the hub was restarted, this is
+        the first that the hub hears.
+        """
+        ready = parse_ready(body)
+        expected = self._find(ready.tag, ready.job)
+        if not expected.owns_token(token):
+            raise Refused("The token is not this session's.", where=f"job {ready.job}")
+        check_job(expected, ready, await expected.find_job(ready.job))
+        if not expected.any_address:
+            await check_address(ready, Proof(), peer)
+        expected.ready(ready)
 
     def _find(self, tag: str, job: str) -> Expectation:
         try:
@@ -186,7 +212,7 @@ class Boarding:
         return proof
 
 
-def check_job(expected: Expectation, claim: Claim, job: Job | None) -> None:
+def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> None:
     """Raises unless the scheduler says that this job is this session's and runs on this node."""
     if job is None or job.state in (JobState.QUEUED, JobState.UNKNOWN):
         raise Later("The scheduler does not show this job as running yet.", where=f"job {claim.job}")
@@ -202,7 +228,7 @@ def check_job(expected: Expectation, claim: Claim, job: Job | None) -> None:
         )
 
 
-async def check_address(claim: Claim, proof: Proof, peer: str) -> None:
+async def check_address(claim: Claim | Ready, proof: Proof, peer: str) -> None:
     """Raises Refused unless the address is the node's: by munge's word, by its name, or as we see it."""
     if claim.address in (proof.address, peer):
         return

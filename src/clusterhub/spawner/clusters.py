@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +61,12 @@ class RunningCluster:
 class Clusters:
     """All that a hub holds to start, see and stop sessions; one for each hub, made before its loop runs."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(
+        self, site: Site, on_interrupted: Callable[[str, str], None] = lambda _person, _server: None
+    ) -> None:
         self.site = site
+        self.on_interrupted = on_interrupted
+        """Called with person and server for each start that the end of an earlier hub interrupted."""
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
         self.cancellations = Cancellations(self)

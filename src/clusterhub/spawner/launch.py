@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot,
 from clusterhub.site.quantities import format_duration
 from clusterhub.site.schema import Profile
 from clusterhub.spawner import tickets
-from clusterhub.spawner.boarding import Claim, Expectation, Ready, Refused, Ticket
+from clusterhub.spawner.boarding import Claim, Expectation, Ready, Ticket
 from clusterhub.spawner.clusters import Clusters
 from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
@@ -41,9 +40,18 @@ class SessionEnded(ClusterhubError):
 class Given:
     """What JupyterHub gives to a session."""
 
-    token: str
     environment: Callable[[str], Mapping[str, str]]
     """The session's variables, for the URL that it listens on."""
+    owns_token: Callable[[str], bool]
+    """Whether this token is the session's."""
+    serves: Callable[[str], None]
+    """Makes it durable that the session serves at that URL, before the session hears that we know."""
+
+
+def endpoint_url(said: Claim | Ready) -> str:
+    """Where the session is reached."""
+    host = f"[{said.address}]" if ":" in said.address else said.address
+    return f"http://{host}:{said.port}"
 
 
 class Launch:
@@ -168,6 +176,7 @@ class Launch:
                 find_job=find_job,
                 check_ticket=check_ticket,
                 board=self._board,
+                owns_token=self.given.owns_token,
                 ready=self._note_ready,
                 any_address=self.clusters.site.sessions.interface is not None,
             )
@@ -215,10 +224,9 @@ class Launch:
         raise unclear
 
     async def _board(self, claim: Claim) -> Mapping[str, object]:
-        host = f"[{claim.address}]" if ":" in claim.address else claim.address
         self._note()
         self.job_id = claim.job
-        self.endpoint = f"http://{host}:{claim.port}"
+        self.endpoint = endpoint_url(claim)
         self._note()
         interface = INTERFACES[self.choice.interface]
         environment = dict(self.given.environment(self.endpoint))
@@ -232,9 +240,9 @@ class Launch:
             "workspace": dict(interface.workspace),
         }
 
-    def _note_ready(self, ready: Ready, token: str) -> None:
-        if not hmac.compare_digest(token.encode(), self.given.token.encode()):
-            raise Refused("The token is not this session's.", where=f"job {ready.job}")
+    def _note_ready(self, ready: Ready) -> None:
+        self.endpoint = endpoint_url(ready)
+        self.given.serves(self.endpoint)
         self._ready.set()
 
     @property

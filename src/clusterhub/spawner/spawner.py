@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from jupyterhub import orm
 from jupyterhub.spawner import Spawner, SpawnException
 from traitlets import default
 
@@ -41,10 +43,13 @@ class ClusterSpawner(Spawner):
     """One person's server, running as one job."""
 
     job_id = ""
+    endpoint = ""
+    """URL where the session serves; empty until it has said so."""
     cluster_name = ""
     profile_name = ""
 
     user_options: Any
+    api_token: Any
     _launch: Launch | None = None
     _end: asyncio.Task[None] | None = None
 
@@ -89,10 +94,29 @@ class ClusterSpawner(Spawner):
         profile = site.profile_named(choice.profile)
         self.user_options = choice.as_options()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
-        given = Given(self.api_token, self._session_environment)
+        given = Given(self._session_environment, self._owns_token, self._note_endpoint)
         return Launch(
             self.clusters, tag=self.tag, account=account, profile=profile, choice=choice, given=given
         )
+
+    def _owns_token(self, token: str) -> bool:
+        """True for the token that the session has now; one of before a restart of the hub becomes that."""
+        if hmac.compare_digest(token.encode(), self.api_token.encode()):
+            return True
+        found = orm.APIToken.find(self.db, token)
+        mine = found is not None and found.user is self.user.orm_user
+        if not mine or found.note != f"Server at {self.server.base_url}":
+            return False
+        self.api_token = token  # JupyterHub drops the one that it had made, and knows the session by this one
+        return True
+
+    def _note_endpoint(self, url: str) -> None:
+        self.endpoint = url
+        self._save_state()
+
+    async def get_url(self) -> str:
+        """Where the session is, if JupyterHub was stopped before it had noted that itself."""
+        return str(self.endpoint + self.server.base_url if self.endpoint else self.server.url)
 
     def _session_environment(self, url: str) -> Mapping[str, str]:
         environment: dict[str, str] = self.get_env()
@@ -108,20 +132,31 @@ class ClusterSpawner(Spawner):
         """What a restarted hub needs to know of a session; everything else is in the queue."""
         state: dict[str, Any] = super().get_state()
         if self.job_id:
-            state.update(job=self.job_id, cluster=self.cluster_name, profile=self.profile_name)
+            state.update(
+                job=self.job_id,
+                endpoint=self.endpoint,
+                cluster=self.cluster_name,
+                profile=self.profile_name,
+            )
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Of a session that was running when the hub was stopped."""
+        """Of a session that was starting or running when the hub was stopped."""
         super().load_state(state)
         self.job_id = state.get("job", "")
+        self.endpoint = state.get("endpoint", "")
         self.cluster_name = state.get("cluster", "")
         self.profile_name = state.get("profile", "")
+        if self.orm_spawner.server is not None and not self.endpoint:
+            # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
+            # keeps the job, which the new start finds by its tag.
+            self.clear_state()
+            self.clusters.on_interrupted(self.user.name, self.name)
 
     def clear_state(self) -> None:
         """Forgets the job that was."""
         super().clear_state()
-        self.job_id = self.cluster_name = self.profile_name = ""
+        self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
         self._launch = None
         self._launched.clear()
 

@@ -45,9 +45,20 @@ class Session:
     def __init__(self, job: Job | None = RUNNING, proof: Proof = PROOF) -> None:
         self.job, self.proof = job, proof
         self.boarded: list[Claim] = []
-        self.ready_tokens: list[str] = []
+        self.readies: list[Ready] = []
         self.boarding = Boarding()
-        self.boarding.expect(Expectation(TAG, "alice", 1001, self.find, self.check, self.board, self.ready))
+        self.boarding.expect(
+            Expectation(
+                TAG,
+                "alice",
+                1001,
+                find_job=self.find,
+                check_ticket=self.check,
+                board=self.board,
+                owns_token=lambda token: token == "token",
+                ready=self.readies.append,
+            )
+        )
 
     async def find(self, job_id: str) -> Job | None:
         return self.job if job_id == "17" else None
@@ -60,9 +71,6 @@ class Session:
     async def board(self, claim: Claim) -> Mapping[str, Any]:
         self.boarded.append(claim)
         return {"environment": {"JUPYTERHUB_API_TOKEN": "token"}}
-
-    def ready(self, _: Ready, token: str) -> None:
-        self.ready_tokens.append(token)
 
     async def claim(self, **changes: object) -> Mapping[str, Any]:
         return await self.boarding.claim({**CLAIM, **changes}, "10.77.0.11")
@@ -182,12 +190,32 @@ def test_anything_else_is_refused_and_never_an_error_of_ours(body: object) -> No
         parse_claim(body)
 
 
-def test_ready_is_passed_on_with_the_token_that_was_shown() -> None:
+READY = {key: value for key, value in CLAIM.items() if key not in ("claim", "ticket")}
+
+
+async def test_a_session_that_shows_its_token_is_ready() -> None:
     session = Session()
-    session.boarding.ready({"version": VERSION, "tag": TAG, "job": "17", "restart": 0}, "token")
-    assert session.ready_tokens == ["token"]
+    await session.boarding.ready(READY, "token", "10.77.0.11")
+    assert [ready.port for ready in session.readies] == [30001]
+
+
+@pytest.mark.parametrize(
+    ("changes", "token", "job"),
+    [
+        ({}, "another", RUNNING),
+        ({}, "", RUNNING),
+        ({"more": 1}, "token", RUNNING),
+        ({"address": "10.99.0.1"}, "token", RUNNING),
+        ({}, "token", replace(RUNNING, person="bob")),
+        ({}, "token", replace(RUNNING, nodes=("n2",))),
+        ({}, "token", replace(RUNNING, state=JobState.ENDED)),
+    ],
+)
+async def test_nothing_else_makes_it_ready(changes: dict[str, object], token: str, job: Job) -> None:
+    session = Session(job)
     with pytest.raises(Refused):
-        session.boarding.ready({"version": VERSION, "tag": TAG}, "token")
+        await session.boarding.ready({**READY, **changes}, token, "10.77.0.11")
+    assert not session.readies
 
 
 def test_a_file_ticket_is_good_for_its_own_session_only() -> None:

@@ -268,3 +268,13 @@ def test_the_mode_follows_from_the_account(
     else:
         only_person = json.loads((own_helper.room / "run" / "helper.json").read_text())["only_person"]
         assert only_person == ("me" if uid else None)
+
+
+def test_a_directory_in_which_others_could_replace_the_helper_is_refused(own_helper: OwnHelper) -> None:
+    run = own_helper.room / "run"
+    run.mkdir()
+    run.chmod(0o777)
+    with pytest.raises(BrokerError) as error:
+        Broker.for_this_process(configuration_of(own_helper), run, "self")
+    assert error.value.explanation.where == str(run)
+    assert list(run.iterdir()) == []

@@ -57,6 +57,11 @@ class Walk:
 
     async def start(self, choice: Mapping[str, str], server: str = "", patience: float = 120.0) -> None:
         """Presses Start and waits ``patience`` seconds at most for the server. Raises WalkFailed."""
+        await self.press_start(choice, server)
+        await asyncio.wait_for(self._until_ready(server), patience)
+
+    async def press_start(self, choice: Mapping[str, str], server: str = "") -> None:
+        """Sends the start page's form. Raises WalkFailed with the page's own sentence."""
         where = f"/{self.person}/{server}" if server else ""
         form = {f"{choice['profile']}:{key}": value for key, value in choice.items() if key != "profile"}
         if "profile" in choice:
@@ -66,7 +71,6 @@ class Walk:
             text = await answer.text()
             if answer.status >= HTTP_ERROR:
                 raise WalkFailed(f"The start was refused: {_between(text, 'spawn-error-msg', '</p>')}")
-        await asyncio.wait_for(self._until_ready(server), patience)
 
     async def _until_ready(self, server: str) -> None:
         async for event in self.progress(server):

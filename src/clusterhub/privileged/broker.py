@@ -9,12 +9,13 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.archive import ISOLATED, helper_archive
+from clusterhub.privileged.helper.configuration import Configuration
 from clusterhub.privileged.helper.person import CHILD_BYTES, SAFE_PATH
 from clusterhub.privileged.helper.requests import LOG_BYTES, REQUEST_BYTES
 from clusterhub.schedulers.command import run
@@ -25,39 +26,10 @@ INSTALLED_HELPER = Path("/usr/libexec/clusterhub/helper")
 Mode = Literal["auto", "direct", "self", "sudo"]
 
 _ANSWER_BYTES = CHILD_BYTES + 65536
+HelperConfiguration = Configuration
+"""What the helper may do, as it reads it."""
+
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
-
-
-@dataclass(frozen=True)
-class HelperConfiguration:
-    """What the helper may do; the keys of its configuration file. See `clusterhub.privileged.helper`."""
-
-    programs: Mapping[str, tuple[str, ...]]
-    """Each scheduler program's bare name, and the absolute path and first arguments that it is run with."""
-    session_directory: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Added to the clean environment that programs get, such as ``SLURM_CONF``."""
-    pam_service: str = "login"
-    allow: tuple[str, ...] = ()
-    """Accounts and @groups that may log in and start sessions; empty: everybody who is a person."""
-    minimum_uid: int = 1000
-    only_person: str | None = None
-    directives: tuple[str, ...] = ()
-    """The operator's own options for submitting, each the exact text that may be given."""
-    engine_directories: tuple[str, ...] = ()
-    """Where local engines keep their records, each the exact text that their commands name."""
-    audit_log: str | None = None
-    program_seconds: int = 30
-    umask: int = 0o022
-    """The umask that programs run with; Slurm hands it on to the job."""
-
-    def as_json(self) -> str:
-        """The text of the helper's configuration file."""
-        values = dataclasses.asdict(self) | {
-            "programs": dict(self.programs),
-            "environment": dict(self.environment),
-        }
-        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
 @dataclass(frozen=True)
@@ -144,7 +116,7 @@ class Broker:
         if mode == "direct" and os.geteuid() != 0:
             raise BrokerError("Only root can act for others directly.", next="Use the mode `sudo` or `self`.")
         if mode == "self":
-            configuration = dataclasses.replace(configuration, only_person=_own_name())
+            configuration = configuration._replace(only_person=_own_name())
         # A program of its own rather than the installed sources: an upgrade does not change it under a hub.
         program = _ensure_private_file(runtime_directory / "helper", helper_archive(sys.executable))
         text = configuration.as_json().encode()

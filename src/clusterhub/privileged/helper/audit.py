@@ -26,9 +26,8 @@ class Audit:
         try:
             self.descriptor = os.open(path, flags, 0o600)
         except OSError as error:
-            raise Refused(
-                f"the audit log cannot be opened: {error.strerror}", path, "make its directory"
-            ) from None
+            what = f"the audit log cannot be opened: {error.strerror}"
+            raise Refused(what, path, "make its directory") from None
         status = os.fstat(self.descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != caller.uid or status.st_mode & 0o027:
             raise Refused("the audit log could be read or written by others", path, "chmod 0600 it")
@@ -42,13 +41,12 @@ class Audit:
             outcome = "accepted" if reply["ok"] else reply["reason"]
         elif "exit_code" in reply:
             outcome = reply["problem"] or f"exit code {reply['exit_code']}"
-        seen = {key: fields[key] for key in ("argv", "name", "address") if fields.get(key)}
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "verb": verb,
             "person": fields.get("person", "?"),
             "caller": self.caller.name,
-            **seen,
+            **{key: fields[key] for key in ("argv", "name", "address") if fields.get(key)},
             "outcome": outcome,
         }
         text = json.dumps(line)

@@ -20,20 +20,29 @@ LONGEST_PROGRAM_SECONDS = 600
 class Configuration(NamedTuple):
     """Read from a file that only root (or this very account) may write."""
 
-    programs: Mapping[str, list[str]]
+    programs: Mapping[str, Sequence[str]]
+    """Each scheduler program's bare name, and the absolute path and first arguments that it is run with."""
     session_directory: str
     environment: Mapping[str, str] = MappingProxyType({})
+    """Added to the clean environment that programs get, such as ``SLURM_CONF``."""
     pam_service: str = "login"
     allow: Sequence[str] = ()
+    """Accounts and @groups that may log in and start sessions; empty: everybody who is a person."""
     minimum_uid: int = 1000
     only_person: str | None = None
     directives: Sequence[str] = ()
+    """The operator's own options for submitting, each the exact text that may be given."""
     engine_directories: Sequence[str] = ()
-    """Where the local engine may keep its records."""
+    """Where local engines keep their records, each the exact text that their commands name."""
     audit_log: str | None = None
     program_seconds: int = 30
     umask: int = 0o022
     """Slurm hands it on to the job: a stricter one would hide a person's new files from their own group."""
+
+    def as_json(self) -> str:
+        """The text of the configuration file."""
+        values = {**self._asdict(), "environment": dict(self.environment)}
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
 def _is_strings(value: object) -> bool:

@@ -11,7 +11,6 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-from clusterhub.privileged.helper.accounts import Caller
 from clusterhub.privileged.helper.checks import LOG_NAME
 from clusterhub.privileged.helper.person import Actor
 from clusterhub.privileged.helper.refusal import Refused
@@ -21,8 +20,9 @@ _PRIVATE = 0o700
 _WRITABLE = 0o022  # by others than the owner
 
 
-def open_session_directory(path: str, caller: Caller) -> int:
+def open_session_directory(actor: Actor) -> int:
     """A descriptor of the directory that holds everybody's; `Refused` if others may rename things in it."""
+    path = actor.configuration.session_directory
     try:
         descriptor = os.open(path, _DIRECTORY)
     except OSError as error:
@@ -30,7 +30,7 @@ def open_session_directory(path: str, caller: Caller) -> int:
         raise Refused(what, path, "make it, owned by root, mode 0755") from None
     status = os.fstat(descriptor)
     shared = status.st_mode & _WRITABLE and not status.st_mode & stat.S_ISVTX
-    if status.st_uid not in (0, caller.uid) or shared:
+    if status.st_uid not in (0, actor.caller.uid) or shared:
         what = "others may rename what lies in the session directory"
         raise Refused(what, path, "chown root, chmod 0755 it")
     return descriptor
@@ -57,7 +57,7 @@ def open_person_directory(parent: int, actor: Actor, *, give_away: bool = False)
     return descriptor
 
 
-def ensure_person_directory(actor: Actor, caller: Caller) -> None:
+def ensure_person_directory(actor: Actor) -> None:
     """The person's directory exists, is theirs, and nobody else can look into it."""
     root = actor.configuration.session_directory
     try:
@@ -68,7 +68,7 @@ def ensure_person_directory(actor: Actor, caller: Caller) -> None:
         next_step = "make it by hand, mode 1777 if root is nobody on this file system"
         raise Refused(f"the session directory cannot be made: {error.strerror}", root, next_step) from None
     name = actor.account.pw_name
-    parent = open_session_directory(root, caller)
+    parent = open_session_directory(actor)
     try:
         os.mkdir(name, _PRIVATE, dir_fd=parent)
     except FileExistsError:
@@ -83,14 +83,10 @@ def ensure_person_directory(actor: Actor, caller: Caller) -> None:
         actor.call(lambda: os.fchmod(descriptor, _PRIVATE))
 
 
-def in_person_directory(actor: Actor, caller: Caller, work: Callable[[int], Any]) -> Any:
+def in_person_directory(actor: Actor, work: Callable[[int], Any]) -> Any:
     """What ``work`` returns when the person does it, given a descriptor of their session directory."""
 
-    def open_and_work() -> Any:
-        parent = open_session_directory(actor.configuration.session_directory, caller)
-        return work(open_person_directory(parent, actor))
-
-    return actor.call(open_and_work)
+    return actor.call(lambda: work(open_person_directory(open_session_directory(actor), actor)))
 
 
 def write_ticket(directory: int, name: str, text: str) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from clusterhub.privileged.helper.accounts import Caller
 from clusterhub.privileged.helper.configuration import Configuration
 from clusterhub.privileged.helper.refusal import Refused
 
@@ -25,7 +26,12 @@ class Actor(NamedTuple):
 
     account: pwd.struct_passwd
     configuration: Configuration
-    change_account: bool
+    caller: Caller
+
+    @property
+    def change_account(self) -> bool:
+        """False where the caller is the person already."""
+        return not self.caller.acts_as_itself(self.configuration)
 
     def become(self) -> None:
         """Drop to that account for good; for a child process only. Raises if anything of it did not work."""
@@ -80,19 +86,10 @@ def in_child(work: Callable[[], Any], seconds: float) -> Any:
     if child == 0:
         _answer_and_exit(work, writing)
     os.close(writing)
-    answer = b""
-    deadline = time.monotonic() + seconds
-    while len(answer) <= CHILD_BYTES:
-        if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            os.kill(child, signal.SIGKILL)
-            break
-        chunk = os.read(reading, 65536)
-        if not chunk:
-            break
-        answer += chunk
-    else:
-        os.kill(child, signal.SIGKILL)
+    answer = bytearray()
+    _read({reading: answer}, CHILD_BYTES, time.monotonic() + seconds)
     os.close(reading)
+    os.kill(child, signal.SIGKILL)  # it has said all, or is too slow or too long
     os.waitpid(child, 0)
     try:
         reply = json.loads(answer)
@@ -143,7 +140,7 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
             what = f"{argv[0]} could not be started: {cause}"
             raise Refused(what, command[0], "is it there, and may everybody run it?") from None
     outputs = {stream.fileno(): bytearray() for stream in (process.stdout, process.stderr) if stream}
-    problem = _read(outputs, deadline)
+    problem = _read(outputs, OUTPUT_BYTES, deadline)
     if not problem:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
@@ -158,7 +155,7 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
     return {"exit_code": code, "stdout": stdout, "stderr": stderr, "problem": problem}
 
 
-def _read(outputs: dict[int, bytearray], deadline: float) -> str:
+def _read(outputs: dict[int, bytearray], longest: int, deadline: float) -> str:
     """Fill ``outputs``, by descriptor, until all have ended. Returns what cut it off, or ""."""
     still_open = set(outputs)
     while still_open:
@@ -171,6 +168,6 @@ def _read(outputs: dict[int, bytearray], deadline: float) -> str:
             outputs[descriptor] += chunk
             if not chunk:
                 still_open.remove(descriptor)
-            if len(outputs[descriptor]) > OUTPUT_BYTES:
-                return f"more than {OUTPUT_BYTES} bytes of output"
+            if len(outputs[descriptor]) > longest:
+                return f"more than {longest} bytes of output"
     return ""

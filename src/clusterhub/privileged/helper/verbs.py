@@ -6,35 +6,31 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from clusterhub.privileged.helper.accounts import (
-    Caller,
-    groups_of,
-    is_allowed,
-    is_shell_allowed,
-    permitted_account,
-)
+from clusterhub.privileged.helper import accounts
 from clusterhub.privileged.helper.configuration import Configuration
 from clusterhub.privileged.helper.person import Actor, run_program
 from clusterhub.privileged.helper.refusal import Refused
 
-# What one verb alone needs is imported there: an archive's modules are compiled at every start.
+# What not every verb needs is imported inside: an archive's modules are compiled at every start.
 
 
 def carry_out(
-    verb: str, fields: dict[str, Any], configuration: Configuration, caller: Caller
+    verb: str, fields: dict[str, Any], configuration: Configuration, caller: accounts.Caller
 ) -> dict[str, Any]:
     """Do what a checked request asks, and return the reply."""
     if verb == "authenticate":
         from clusterhub.privileged.helper.pam import authenticate
 
         return authenticate(fields, configuration, caller)
-    account = permitted_account(fields["person"], configuration, caller)
-    actor = Actor(account, configuration, not caller.acts_as_itself(configuration))
+    account = accounts.permitted_account(fields["person"], configuration, caller)
+    actor = Actor(account, configuration, caller)
     if verb == "account":
         return _describe(actor)
+    if verb == "submit":
+        _prepare(fields["ticket"], actor)
     if verb in ("submit", "cancel", "signal"):
-        return _run(verb, fields, actor, caller)
-    return _look(verb, fields, actor, caller)
+        return run_program(actor, fields["argv"], fields.get("stdin", ""))
+    return _look(verb, fields, actor)
 
 
 def _describe(actor: Actor) -> dict[str, Any]:
@@ -45,50 +41,41 @@ def _describe(actor: Actor) -> dict[str, Any]:
         "gid": account.pw_gid,
         "home": account.pw_dir,
         "shell": account.pw_shell,
-        "groups": groups_of(account),
+        "groups": accounts.groups_of(account),
         # As the person: on a file system that root may not enter, root sees no home.
         "home_exists": actor.call(lambda: os.path.isdir(account.pw_dir)),
-        "shell_allowed": is_shell_allowed(account.pw_shell),
-        "allowed": is_allowed(account, actor.configuration),
+        "shell_allowed": accounts.is_shell_allowed(account.pw_shell),
+        "allowed": accounts.is_allowed(account, actor.configuration),
     }
 
 
-def _run(verb: str, fields: dict[str, Any], actor: Actor, caller: Caller) -> dict[str, Any]:
-    if verb == "submit":
-        # Somebody who was taken off the list starts nothing, but what they have can be looked at and ended.
-        if not is_allowed(actor.account, actor.configuration):
-            what = "this account is not allowed to have sessions"
-            raise Refused(what, actor.account.pw_name, "ask the operators")
-        from clusterhub.privileged.helper.files import (
-            ensure_person_directory,
-            in_person_directory,
-            write_ticket,
-        )
+def _prepare(ticket: dict[str, str] | None, actor: Actor) -> None:
+    # Somebody who was taken off the list starts nothing, but what they have can be looked at and ended.
+    if not accounts.is_allowed(actor.account, actor.configuration):
+        what = "this account is not allowed to have sessions"
+        raise Refused(what, actor.account.pw_name, "ask the operators")
+    from clusterhub.privileged.helper import files
 
-        ensure_person_directory(actor, caller)
-        if fields["ticket"]:
-            in_person_directory(actor, caller, lambda directory: write_ticket(directory, **fields["ticket"]))
-    return run_program(actor, fields["argv"], fields.get("stdin", ""))
+    files.ensure_person_directory(actor)
+    if ticket:
+        files.in_person_directory(actor, lambda directory: files.write_ticket(directory, **ticket))
 
 
-def _look(verb: str, fields: dict[str, Any], actor: Actor, caller: Caller) -> dict[str, Any]:
-    """Whatever has to do with the files of sessions that were."""
-    from clusterhub.privileged.helper.files import in_person_directory, list_logs, remove_file, tail
+def _look(verb: str, fields: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    from clusterhub.privileged.helper import files
 
     def look(work: Callable[[int], Any], nothing: Any) -> Any:
         try:
-            return in_person_directory(actor, caller, work)
+            return files.in_person_directory(actor, work)
         except Refused as error:
             if error.kind != "missing":
                 raise
             return nothing
 
     if verb == "list-logs":
-        return {"logs": look(list_logs, [])}
-    if verb == "read-log":
-        text = look(lambda directory: tail(directory, fields["name"], fields["bytes"]), None)
-        return {"text": text or "", "missing": text is None}
+        return {"logs": look(files.list_logs, [])}
     if verb == "remove-ticket":
-        look(lambda directory: remove_file(directory, fields["name"]), None)
+        look(lambda directory: files.remove_file(directory, fields["name"]), None)
         return {}
-    raise Refused("there is no such verb", verb)
+    text = look(lambda directory: files.tail(directory, fields["name"], fields["bytes"]), None)
+    return {"text": text or "", "missing": text is None}

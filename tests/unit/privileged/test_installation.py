@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import stat
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterhub.privileged import installation
+from clusterhub.privileged import helper, installation
 from clusterhub.privileged.broker import HelperConfiguration
 from clusterhub.privileged.helper.configuration import check_configuration
 from clusterhub.privileged.installation import InstallationError, ensure_helper, helper_files, sudoers_text
@@ -48,6 +49,13 @@ def test_the_installed_helper_is_isolated_from_its_environment() -> None:
     assert content.startswith(b"#!/usr/bin/python3 -IS\n")
 
 
+@pytest.mark.parametrize(
+    "path", sorted(Path(helper.__file__).parent.glob("*.py")), ids=lambda path: path.stem
+)
+def test_the_helper_is_written_for_the_oldest_python_that_hosts_have(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 9))
+
+
 @needs_visudo
 def test_installing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
     changed = ensure_helper(CONFIGURATION, "clusterhub", tmp_path)
@@ -64,17 +72,17 @@ def test_installing_twice_changes_nothing_the_second_time(tmp_path: Path) -> Non
 @needs_visudo
 def test_what_somebody_changed_is_put_right(tmp_path: Path) -> None:
     ensure_helper(CONFIGURATION, "clusterhub", tmp_path)
-    helper = tmp_path / "usr/libexec/clusterhub/helper"
-    helper.chmod(0o777)
-    assert ensure_helper(CONFIGURATION, "clusterhub", tmp_path) == [helper]
-    assert stat.S_IMODE(helper.stat().st_mode) == 0o755
+    program = tmp_path / "usr/libexec/clusterhub/helper"
+    program.chmod(0o777)
+    assert ensure_helper(CONFIGURATION, "clusterhub", tmp_path) == [program]
+    assert stat.S_IMODE(program.stat().st_mode) == 0o755
 
 
 @needs_visudo
 def test_the_installed_helper_starts(tmp_path: Path) -> None:
     ensure_helper(CONFIGURATION, "clusterhub", tmp_path)
-    helper = tmp_path / "usr/libexec/clusterhub/helper"
-    done = subprocess.run([helper, "x"], input="{}", capture_output=True, text=True, timeout=30, check=True)
+    program = tmp_path / "usr/libexec/clusterhub/helper"
+    done = subprocess.run([program, "x"], input="{}", capture_output=True, text=True, timeout=30, check=True)
     assert "takes no arguments" in done.stdout
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clusterhub.privileged.helper.accounts import Caller
-from clusterhub.privileged.helper.refusal import Refused
+from clusterhub.privileged.helper.refusal import Refused, refused_with
 
 
 class Audit:
@@ -23,11 +23,8 @@ class Audit:
         if path is None:
             return
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        try:
+        with refused_with("the audit log cannot be opened", path, "make its directory"):
             self.descriptor = os.open(path, flags, 0o600)
-        except OSError as error:
-            what = f"the audit log cannot be opened: {error.strerror}"
-            raise Refused(what, path, "make its directory") from None
         status = os.fstat(self.descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != caller.uid or status.st_mode & 0o027:
             raise Refused("the audit log could be read or written by others", path, "chmod 0600 it")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from clusterhub.privileged.helper.options import PROGRAMS, directive_words
-from clusterhub.privileged.helper.refusal import Refused
+from clusterhub.privileged.helper.refusal import Refused, refused_with
 
 CONFIGURATION = "/etc/clusterhub/helper.json"
 LONGEST_PROGRAM_SECONDS = 600
@@ -92,11 +92,8 @@ def check_configuration(document: object) -> Configuration:
 def read_configuration(path: str, owners: tuple[int, ...]) -> Configuration:
     """The configuration in that file, refused if anybody but ``owners`` could have written it."""
     next_step = "let the operator make it anew, owned by root, mode 0644 or stricter"
-    try:
+    with refused_with("the helper's configuration cannot be read", path, next_step):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        what = f"the helper's configuration cannot be read: {error.strerror}"
-        raise Refused(what, path, next_step) from None
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in owners or status.st_mode & 0o022:

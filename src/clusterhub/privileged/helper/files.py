@@ -13,7 +13,7 @@ from typing import Any
 
 from clusterhub.privileged.helper.checks import LOG_NAME
 from clusterhub.privileged.helper.person import Actor
-from clusterhub.privileged.helper.refusal import Refused
+from clusterhub.privileged.helper.refusal import Refused, refused_with
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PRIVATE = 0o700
@@ -23,11 +23,8 @@ _WRITABLE = 0o022  # by others than the owner
 def open_session_directory(actor: Actor) -> int:
     """A descriptor of the directory that holds everybody's; `Refused` if others may rename things in it."""
     path = actor.configuration.session_directory
-    try:
+    with refused_with("the session directory cannot be opened", path, "make it, owned by root, mode 0755"):
         descriptor = os.open(path, _DIRECTORY)
-    except OSError as error:
-        what = f"the session directory cannot be opened: {error.strerror}"
-        raise Refused(what, path, "make it, owned by root, mode 0755") from None
     status = os.fstat(descriptor)
     shared = status.st_mode & _WRITABLE and not status.st_mode & stat.S_ISVTX
     if status.st_uid not in (0, actor.caller.uid) or shared:
@@ -43,13 +40,11 @@ def open_person_directory(parent: int, actor: Actor, *, give_away: bool = False)
     """
     account = actor.account
     where = f"{actor.configuration.session_directory}/{account.pw_name}"
-    try:
-        descriptor = os.open(account.pw_name, _DIRECTORY, dir_fd=parent)
-    except FileNotFoundError:
-        raise Refused("this person has had no session yet", where, "start one", "missing") from None
-    except OSError as error:
-        what = f"not a directory of theirs: {error.strerror}"
-        raise Refused(what, where, "look who put it there") from None
+    with refused_with("not a directory of theirs", where, "look who put it there"):
+        try:
+            descriptor = os.open(account.pw_name, _DIRECTORY, dir_fd=parent)
+        except FileNotFoundError:
+            raise Refused("this person has had no session yet", where, "start one", "missing") from None
     if give_away and os.fstat(descriptor).st_uid == 0:
         os.fchown(descriptor, account.pw_uid, account.pw_gid)
     if os.fstat(descriptor).st_uid != account.pw_uid:
@@ -60,13 +55,10 @@ def open_person_directory(parent: int, actor: Actor, *, give_away: bool = False)
 def ensure_person_directory(actor: Actor) -> None:
     """The person's directory exists, is theirs, and nobody else can look into it."""
     root = actor.configuration.session_directory
-    try:
+    next_step = "make it by hand, mode 1777 if root is nobody on this file system"
+    refused = refused_with("the session directory cannot be made", root, next_step)
+    with refused, contextlib.suppress(FileExistsError):
         os.mkdir(root, 0o755)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        next_step = "make it by hand, mode 1777 if root is nobody on this file system"
-        raise Refused(f"the session directory cannot be made: {error.strerror}", root, next_step) from None
     name = actor.account.pw_name
     parent = open_session_directory(actor)
     try:
@@ -85,7 +77,6 @@ def ensure_person_directory(actor: Actor) -> None:
 
 def in_person_directory(actor: Actor, work: Callable[[int], Any]) -> Any:
     """What ``work`` returns when the person does it, given a descriptor of their session directory."""
-
     return actor.call(lambda: work(open_person_directory(open_session_directory(actor), actor)))
 
 
@@ -109,12 +100,11 @@ def remove_file(directory: int, name: str) -> None:
 def tail(directory: int, name: str, count: int) -> str:
     """The last bytes of a regular file of that name, as text."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(name, flags, dir_fd=directory)
-    except FileNotFoundError:
-        raise Refused("there is no such log", name, kind="missing") from None
-    except OSError as error:
-        raise Refused(f"the log cannot be read: {error.strerror}", name, kind="failed") from None
+    with refused_with("the log cannot be read", name, kind="failed"):
+        try:
+            descriptor = os.open(name, flags, dir_fd=directory)
+        except FileNotFoundError:
+            raise Refused("there is no such log", name, kind="missing") from None
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

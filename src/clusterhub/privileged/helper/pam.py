@@ -23,7 +23,6 @@ _REASONS = {
     12: ("expired-password", "expired-password"),  # PAM_NEW_AUTHTOK_REQD
     13: ("expired-account", "expired-account"),  # PAM_ACCT_EXPIRED
 }
-_UNKNOWN = ("unavailable", "unavailable")
 
 
 def ask_pam(service: str, person: str, password: str, address: str) -> dict[str, Any]:
@@ -79,19 +78,19 @@ def ask_pam(service: str, person: str, password: str, address: str) -> dict[str,
     reason = ""
     code = pam.pam_authenticate(handle, 1)  # PAM_DISALLOW_NULL_AUTHTOK: nobody without a password gets in
     if code:
-        reason = "more-questions" if unanswered else _REASONS.get(code, _UNKNOWN)[0]
+        reason = "more-questions" if unanswered else _reason(code, 0)
     elif unused:
         reason = "unavailable"  # a service that lets root in unasked (pam_rootok) has proved nothing
     else:
         code = pam.pam_acct_mgmt(handle, 1)
-        reason = _account_reason(code, person) if code else ""
+        reason = _reason(code, 1) if code else ""
+        reason = "expired-account" if reason == "not-allowed" and has_expired(person) else reason
     pam.pam_end(handle, code)
     return {"reason": reason, "code": code, "messages": [*said, *unanswered][:8]}
 
 
-def _account_reason(code: int, person: str) -> str:
-    reason = _REASONS.get(code, _UNKNOWN)[1]
-    return "expired-account" if reason == "not-allowed" and has_expired(person) else reason
+def _reason(code: int, of: int) -> str:
+    return _REASONS.get(code, ("unavailable", "unavailable"))[of]
 
 
 def has_expired(person: str) -> bool:

@@ -121,11 +121,11 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
 
     command = [*actor.configuration.programs[argv[0]], *argv[1:]]
     deadline = time.monotonic() + actor.configuration.program_seconds
-    # A file in memory rather than a pipe: nobody has to feed a program that does not read.
-    with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
-        file.write(stdin.encode())
-        file.seek(0)
-        try:
+    try:
+        # A file in memory rather than a pipe: nobody has to feed a program that does not read.
+        with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
+            file.write(stdin.encode())
+            file.seek(0)
             process = subprocess.Popen(
                 command,
                 stdin=file,
@@ -135,10 +135,10 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
                 preexec_fn=actor.become,  # noqa: PLW1509 - there is one thread only
                 start_new_session=True,
             )
-        except (OSError, subprocess.SubprocessError) as error:
-            cause = (isinstance(error, OSError) and error.strerror) or "the account could not be taken on"
-            what = f"{argv[0]} could not be started: {cause}"
-            raise Refused(what, command[0], "is it there, and may everybody run it?") from None
+    except (OSError, subprocess.SubprocessError) as error:
+        cause = (isinstance(error, OSError) and error.strerror) or "the account could not be taken on"
+        what = f"{argv[0]} could not be started: {cause}"
+        raise Refused(what, command[0], "is it there, and may everybody run it?") from None
     outputs = {stream.fileno(): bytearray() for stream in (process.stdout, process.stderr) if stream}
     problem = _read(outputs, OUTPUT_BYTES, deadline)
     if not problem:

@@ -1,12 +1,13 @@
-"""A hub that is killed between click and ready goes on with the start when it is back: one job, which opens.
+"""Starts that are interrupted, by the hub's end or by the person.
 
-On the local engine. Without `clusterhub.hub.resumption` each of these waits for a start that nobody goes on
-with.
+On the local engine. Without `clusterhub.hub.resumption` each start of a killed hub waits for ever; without
+`ClusterSpawner._note_submission` a job that was submitted while its start was stopped goes on.
 """
 
 import asyncio
 import contextlib
 import getpass
+import json
 import os
 import re
 import signal
@@ -37,6 +38,10 @@ class Demo:
     def jobs(self) -> list[Path]:
         """The local engine's records."""
         return sorted((self.directory / "state" / "local" / "here" / "jobs").glob("[0-9]*"))
+
+    def records(self) -> list[dict[str, str]]:
+        """What the engine says of each job."""
+        return [json.loads((job / "record.json").read_text()) for job in self.jobs]
 
     def hub_pid(self) -> int:
         """The process id of JupyterHub itself."""
@@ -120,3 +125,18 @@ async def test_a_start_goes_on_when_the_hub_is_killed_after(moment: str, demo: D
         printed, _ = await walk.run_cell("print(6 * 7)")
         assert printed == "42\n"
         assert len(demo.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    "moment", ["the job was in the queue", "the job had begun to board", "Jupyter was serving"]
+)
+async def test_a_stop_leaves_no_job_and_the_next_start_works_after(moment: str, demo: Demo) -> None:
+    async with Walk.begin(demo.url, getpass.getuser()) as walk:
+        await walk.log_in(demo.password)
+        pressing = asyncio.create_task(walk.press_start({"profile": "small"}))
+        await until(lambda: MOMENTS[moment](demo))  # the hub may not have heard the job's id yet
+        await walk.stop()
+        await asyncio.gather(pressing, return_exceptions=True)
+        await until(lambda: [record["state"] for record in demo.records()] == ["ended"])
+        await walk.start({"profile": "small"})
+        assert len(demo.jobs) == 2

@@ -18,6 +18,9 @@ from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.tags import Tag
 
+LOOK_BACK = 10.0
+"""Seconds that a restarted hub takes to find out how a session ended that is not in the queue any more."""
+
 BAD_REQUEST = 400
 FAILED_DEPENDENCY = 424
 """HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""
@@ -50,6 +53,8 @@ class ClusterSpawner(Spawner):
 
     user_options: Any
     api_token: Any
+    _restored = False
+    """True from a restart of the hub until the queue has been looked at for this session."""
     _launch: Launch | None = None
     _end: asyncio.Task[None] | None = None
 
@@ -147,6 +152,7 @@ class ClusterSpawner(Spawner):
         self.endpoint = state.get("endpoint", "")
         self.cluster_name = state.get("cluster", "")
         self.profile_name = state.get("profile", "")
+        self._restored = bool(self.job_id)
         if self.orm_spawner.server is not None and not self.endpoint:
             # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
             # keeps the job, which the new start finds by its tag.
@@ -162,6 +168,7 @@ class ClusterSpawner(Spawner):
 
     async def poll(self) -> int | None:
         """None while the session runs, waits, or cannot be seen; else its job's exit code."""
+        self._note_submission()
         if self._launch is not None and self._launch.is_submitting:
             return None
         if not self.job_id:
@@ -170,16 +177,33 @@ class ClusterSpawner(Spawner):
             self.log.warning("%s runs on %s, which is not in site.toml", self._log_name, self.cluster_name)
             return None
         watch = self.clusters[self.cluster_name].watch
+        if self._restored:
+            self._restored = False
+            await self._look_back()
         if not watch.is_over(self.job_id):
             return None
         job = watch.ending(self.job_id)
         return (job.exit_code or 0) if job is not None else 1
 
+    def _note_submission(self) -> None:
+        """A start that was broken off may have got its job's id after all."""
+        if self._launch is not None and not self.job_id:
+            self.job_id = self._launch.job_id
+
+    async def _look_back(self) -> None:
+        """Of a session from before the hub was restarted: see whether it ended meanwhile, and why."""
+        watch = self.clusters[self.cluster_name].watch
+        snapshot = await watch.refresh()
+        if snapshot.error is None and self.job_id not in snapshot.jobs:
+            await watch.until_over(self.job_id, LOOK_BACK)
+        if watch.is_over(self.job_id):
+            await self.clusters.endings.remember(self.tag, self.profile_name, self.job_id)
+
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's word for "at once"
         """Tells the scheduler to end the session's job, queued or running, which is followed until it has."""
         if self._launch is not None:
             await self._launch.settle()
-            self.job_id = self.job_id or self._launch.job_id
+        self._note_submission()
         self.clusters.boarding.forget(str(self.tag))
         if not self.job_id:
             return

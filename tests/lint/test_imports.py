@@ -63,7 +63,7 @@ def is_ours(module: str) -> bool:
     return within(module, "clusterhub")
 
 
-JUPYTER_SERVER = ("jupyter_server", "jupyterlab", "jupyter_core", "notebook")
+JUPYTER_SERVER = ("jupyter_server", "jupyterlab", "jupyterlab_server", "jupyter_core", "notebook")
 HUB_LIBRARIES = ("jupyterhub", "tornado", "traitlets", "jupyter_client", "sqlalchemy", *JUPYTER_SERVER)
 SESSION_LIBRARIES = ("jupyterhub", "tornado", "traitlets", *JUPYTER_SERVER)
 

@@ -280,7 +280,7 @@ def _ensure_private_file(path: Path, content: bytes) -> Path:
     """The file has that content, is for our eyes only, and was replaced in one step."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = path.parent.stat()
-    if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+    if status.st_uid not in (0, os.getuid()) or status.st_mode & 0o022:
         raise BrokerError(
             "Others could replace the helper: they may write its directory.",
             where=str(path.parent),

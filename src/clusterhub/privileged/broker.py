@@ -25,10 +25,10 @@ INSTALLED_HELPER = Path("/usr/libexec/clusterhub/helper")
 
 Mode = Literal["auto", "direct", "self", "sudo"]
 
-_ANSWER_BYTES = CHILD_BYTES + 65536
 HelperConfiguration = Configuration
 """What the helper may do, as it reads it."""
 
+_ANSWER_BYTES = CHILD_BYTES + 65536
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
 
 
@@ -117,7 +117,7 @@ class Broker:
             raise BrokerError("Only root can act for others directly.", next="Use the mode `sudo` or `self`.")
         if mode == "self":
             configuration = configuration._replace(only_person=_own_name())
-        # A program of its own rather than the installed sources: an upgrade does not change it under a hub.
+        # The archive rather than the sources: the hub's site-packages stay out of what runs as others.
         program = _ensure_private_file(runtime_directory / "helper", helper_archive(sys.executable))
         text = configuration.as_json().encode()
         path = _ensure_private_file(runtime_directory / "helper.json", text)

@@ -41,8 +41,8 @@ class Configuration(NamedTuple):
 
     def as_json(self) -> str:
         """The text of the configuration file."""
-        values = {**self._asdict(), "environment": dict(self.environment)}
-        return json.dumps(values, indent=2, sort_keys=True) + "\n"
+        mappings = {"programs": dict(self.programs), "environment": dict(self.environment)}
+        return json.dumps({**self._asdict(), **mappings}, indent=2, sort_keys=True) + "\n"
 
 
 def _is_strings(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The login: PAM is asked through the C library, see pam_start(3), pam_conv(3); then the operator's rules."""
+"""The login: PAM is asked through the C library, see pam_start(3); then come the operator's rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _REASONS = {
 
 
 def ask_pam(service: str, person: str, password: str, address: str) -> dict[str, Any]:
-    """Whether PAM lets the person in: "reason" is "" or a word, "code" PAM's, "messages" what it said."""
+    """Whether PAM lets the person in: "reason" is "" or a word, "code" PAM's, "messages" what it said.
+
+    See pam_conv(3) for how it asks and is answered.
+    """
 
     class Message(c.Structure):
         _fields_ = (("style", c.c_int), ("text", c.c_char_p))
@@ -126,18 +129,16 @@ def authenticate(fields: Mapping[str, Any], configuration: Configuration, caller
     system = account is not None and not itself and is_system_account(account, configuration)
     if itself and (account is None or account.pw_uid != caller.uid):
         raise Refused("without root, the helper acts for its own account only", person)
-
     password = os.urandom(24).hex() if system else fields["password"]
     question = (configuration.pam_service, person, password, fields["address"])
     answer = in_child(lambda: ask_pam(*question), configuration.program_seconds)
     reason = answer["reason"]
-    if reason:
-        pass
-    elif account is None:
-        reason = "unknown-account"
-    elif system:
-        reason = "system-account"
-    elif configuration.only_person not in (None, person) or not is_allowed(account, configuration):
-        reason = "not-allowed"
+    if not reason:
+        if account is None:
+            reason = "unknown-account"
+        elif system:
+            reason = "system-account"
+        elif configuration.only_person not in (None, person) or not is_allowed(account, configuration):
+            reason = "not-allowed"
     code = "wrong-password" if reason == "wrong-password" else f"pam-{answer['code']}"
     return {"ok": not reason, "reason": reason, "code": code, "messages": answer["messages"]}

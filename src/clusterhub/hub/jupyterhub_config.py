@@ -7,13 +7,14 @@ from pathlib import Path
 from clusterhub.hub.api import HANDLERS, SETTING
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.form import choice_from_form, options_form
+from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.resumption import Resumption
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import Clusters
 
 site = load(Path(os.environ["CLUSTERHUB_SITE"]))
-resumption = Resumption(f"{site.hub.internal_url}{site.hub.prefix}hub/api")
-clusters = Clusters(site, on_interrupted=resumption.add)
+api = OwnApi(site)
+clusters = Clusters(site, on_interrupted=Resumption(api).add)
 
 
 def ending_html(_current_user: object) -> Callable[[str, str], str]:
@@ -28,8 +29,8 @@ c.ClusterSpawner.options_form = options_form
 c.ClusterSpawner.options_from_form = choice_from_form
 c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", []), *HANDLERS]
 c.JupyterHub.tornado_settings = {**c.JupyterHub.get("tornado_settings", {}), SETTING: clusters}
-c.JupyterHub.services = [*c.JupyterHub.get("services", []), resumption.service()]
-c.JupyterHub.load_roles = [*c.JupyterHub.get("load_roles", []), resumption.role()]
+c.JupyterHub.services = [*c.JupyterHub.get("services", []), api.service()]
+c.JupyterHub.load_roles = [*c.JupyterHub.get("load_roles", []), api.role()]
 c.JupyterHub.template_vars = {
     **c.JupyterHub.get("template_vars", {}),
     "clusterhub_ending": ending_html,

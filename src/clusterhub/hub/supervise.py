@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE
 from clusterhub.hub.configure import PROXY_TOKEN_VARIABLE, ensure_proxy_token, proxy_socket, resolve
+from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
 from clusterhub.site.schema import Site
 from clusterhub.spawner.explanations import last_lines
@@ -27,6 +28,9 @@ ROLES = ("proxy", "hub")
 
 STOP_SECONDS = 15.0
 """After which a process that was asked to end is killed."""
+
+SOCKET_PAUSE = 0.05
+"""Seconds between two looks whether the proxy has opened its socket."""
 
 MAX_DEATHS = 3
 DEATHS_WINDOW = 60.0
@@ -151,7 +155,11 @@ class Supervisor:
         while not self._ending.is_set():
             if role.name == "proxy":
                 proxy_socket(self.site).unlink(missing_ok=True)  # left behind by a proxy that was killed
-            status = await self._until_ended(await self._start(role))
+            process = await self._start(role)
+            routing = asyncio.create_task(self._ensure_routes()) if role.name == "proxy" else None
+            status = await self._until_ended(process)
+            if routing is not None:
+                routing.cancel()
             if self._ending.is_set():
                 return
             if not role.may_restart(time.monotonic()):
@@ -178,6 +186,15 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us; we tell them
             )
+
+    async def _ensure_routes(self) -> None:
+        """Has the hub tell a new proxy its routes at once, instead of at its next check, minutes later."""
+        while not proxy_socket(self.site).exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(SOCKET_PAUSE)
+        try:
+            await OwnApi(self.site).post("/proxy")
+        except ClusterhubError as error:
+            self.say(f"The proxy may lack routes until the hub's next check. {error}")
 
     async def _until_ended(self, process: asyncio.subprocess.Process) -> int:
         waiting = asyncio.create_task(process.wait())

@@ -1,0 +1,65 @@
+"""The hub's own REST API, asked by clusterhub itself: as a service of JupyterHub with two rights."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from clusterhub.errors import ClusterhubError
+from clusterhub.hub.configure import ensure_secret
+from clusterhub.site.schema import Site
+
+NAME = "clusterhub"
+
+SCOPES = ("servers", "proxy")
+"""To go on with a start that was interrupted, and to have the proxy's routes checked."""
+
+PAUSE = 0.2
+"""Seconds between two tries while the hub does not answer."""
+
+PATIENCE = 120.0
+"""Seconds that it is tried for."""
+
+UNAVAILABLE = (502, 503)
+
+
+class OwnApi:
+    """How `clusterhub up` and the hub that it runs ask that hub."""
+
+    def __init__(self, site: Site) -> None:
+        self.url = f"{site.hub.internal_url}{site.hub.prefix}hub/api"
+        self.token = ensure_secret(site.hub.state_directory / "own_token")
+
+    def service(self) -> Mapping[str, Any]:
+        """The service of JupyterHub's configuration that we are."""
+        return {"name": NAME, "api_token": self.token}
+
+    def role(self) -> Mapping[str, Any]:
+        """What we may do."""
+        return {"name": f"{NAME}-itself", "scopes": list(SCOPES), "services": [NAME]}
+
+    async def post(self, path: str) -> None:
+        """Sends the request as soon as the hub takes it. Raises ClusterhubError where it does not."""
+        headers = {"Authorization": f"token {self.token}"}
+        try:
+            async with aiohttp.ClientSession(headers=headers) as http:
+                await asyncio.wait_for(_until_taken(http, self.url + path), PATIENCE)
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            raise ClusterhubError(
+                f"The hub did not take a request of its own: {error}.", where=path
+            ) from None
+
+
+async def _until_taken(http: aiohttp.ClientSession, url: str) -> None:
+    while True:
+        try:
+            async with http.post(url) as answer:
+                if answer.status not in UNAVAILABLE:
+                    answer.raise_for_status()
+                    return
+        except aiohttp.ClientConnectionError:
+            pass  # it reads its database before it listens
+        await asyncio.sleep(PAUSE)

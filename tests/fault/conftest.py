@@ -1,0 +1,90 @@
+"""A hub of the demo to break: supervised, on the local engine, in a directory of its own."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60.0
+
+
+@dataclass
+class Demo:
+    """A hub of the demo, supervised, and the files that it makes."""
+
+    directory: Path
+    url: str
+    password: str
+
+    @property
+    def jobs(self) -> list[Path]:
+        """The local engine's records."""
+        return sorted((self.directory / "state" / "local" / "here" / "jobs").glob("[0-9]*"))
+
+    def records(self) -> list[dict[str, str]]:
+        """What the engine says of each job."""
+        return [json.loads((job / "record.json").read_text()) for job in self.jobs]
+
+    def pid(self, program: str) -> int:
+        """The process id of ``jupyterhub`` itself, or of the ``configurable-http-proxy``."""
+        state = str(self.directory / "state")
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                words = (process / "cmdline").read_text().split("\0")
+                names = [word.rpartition("/")[2] for word in words]
+                if program in names and str((process / "cwd").readlink()) == state:
+                    return int(process.name)
+        raise AssertionError(f"no {program} is running")
+
+    def log_has(self, pattern: str) -> bool:
+        """True once the newest session's log has a line like this."""
+        logs = sorted((self.directory / "sessions").glob("*/*.log"), key=lambda path: path.stat().st_mtime)
+        return bool(logs) and re.search(pattern, logs[-1].read_text(errors="replace")) is not None
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    directory = tmp_path / "demo"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clusterhub.hub.demo", "--directory", directory, f"--port={port}"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, f"the demo ended: {printed}"
+            printed += line
+        found = re.search(r"Password +(\S+)", printed)
+        assert found is not None
+        yield Demo(directory, f"http://127.0.0.1:{port}", found[1])
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
+    """Returns when the condition holds; there is no event of another process to await."""
+
+    async def poll() -> None:
+        while True:
+            outcome = true()
+            if outcome is True or (isinstance(outcome, Awaitable) and await outcome):
+                return
+            await asyncio.sleep(0.05)
+
+    await asyncio.wait_for(poll(), patience)

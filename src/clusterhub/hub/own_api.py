@@ -18,12 +18,14 @@ SCOPES = ("servers", "proxy")
 """To go on with a start that was interrupted, and to have the proxy's routes checked."""
 
 PAUSE = 0.2
-"""Seconds between two tries while the hub does not answer."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries while the hub does not answer, growing from the one to the other."""
 
 PATIENCE = 120.0
 """Seconds that it is tried for."""
 
-UNAVAILABLE = (502, 503)
+NOT_NOW = (400, 502, 503)
+"""400 is JupyterHub's answer to a start while the former server is still being stopped."""
 
 
 class OwnApi:
@@ -54,12 +56,14 @@ class OwnApi:
 
 
 async def _until_taken(http: aiohttp.ClientSession, url: str) -> None:
+    pause = PAUSE
     while True:
         try:
             async with http.post(url) as answer:
-                if answer.status not in UNAVAILABLE:
+                if answer.status not in NOT_NOW:
                     answer.raise_for_status()
                     return
         except aiohttp.ClientConnectionError:
             pass  # it reads its database before it listens
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -220,6 +220,8 @@ def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> N
         raise Refused("The scheduler says that this job has ended.", where=f"job {claim.job}")
     if job.tag != expected.tag or job.person != expected.person:
         raise Refused("The scheduler says that this job is not this session's.", where=f"job {claim.job}")
+    if claim.restart < job.restarts:
+        raise Refused("The scheduler has restarted this job since.", where=f"job {claim.job}")
     nodes = {node.partition(".")[0] for node in job.nodes}
     if claim.node.partition(".")[0] not in nodes:
         raise Refused(

@@ -44,8 +44,9 @@ class Given:
     """The session's variables, for the URL that it listens on."""
     owns_token: Callable[[str], bool]
     """Whether this token is the session's."""
-    serves: Callable[[str], None]
-    """Makes it durable that the session serves at that URL, before the session hears that we know."""
+    serves: Callable[[str, int], None]
+    """Makes it durable that the session serves, at which URL and in which run of its job, before it hears
+    that we know."""
 
 
 def endpoint_url(said: Claim | Ready) -> str:
@@ -76,7 +77,8 @@ class Launch:
         self.given = given
         self.job_id = ""
         self.endpoint = ""
-        self.adopted = False
+        self.restart = 0
+        """Which run of the job it is that serves: how often the scheduler had restarted it."""
         self.history: list[tuple[int, str]] = []
         """What the person's page says of this start: each time how far it is, in percent, and in words."""
         self._ready = asyncio.Event()
@@ -92,7 +94,6 @@ class Launch:
         self._note()
         live = await self.clusters.live_job(self.cluster.name, self.tag)
         if live is not None:
-            self.adopted = True
             self.job_id = live.id
             return live.id
         self._submission = asyncio.create_task(self._submit())
@@ -225,7 +226,7 @@ class Launch:
 
     async def _board(self, claim: Claim) -> Mapping[str, object]:
         self._note()
-        self.job_id = claim.job
+        self.job_id, self.restart = claim.job, claim.restart
         self.endpoint = endpoint_url(claim)
         self._note()
         interface = INTERFACES[self.choice.interface]
@@ -241,8 +242,9 @@ class Launch:
         }
 
     def _note_ready(self, ready: Ready) -> None:
+        self.restart = ready.restart
         self.endpoint = endpoint_url(ready)
-        self.given.serves(self.endpoint)
+        self.given.serves(self.endpoint, ready.restart)
         self._ready.set()
 
     @property

@@ -12,11 +12,15 @@ from jupyterhub.spawner import Spawner, SpawnException
 from traitlets import default
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.schedulers.model import JobState
 from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.launch import Given, Launch
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.tags import Tag
+
+REQUEUED = 75
+"""What `ClusterSpawner.poll` returns for a server whose job runs again: EX_TEMPFAIL of sysexits.h."""
 
 LOOK_BACK = 10.0
 """Seconds that a restarted hub takes to find out how a session ended that is not in the queue any more."""
@@ -48,6 +52,8 @@ class ClusterSpawner(Spawner):
     job_id = ""
     endpoint = ""
     """URL where the session serves; empty until it has said so."""
+    restart = 0
+    """How often the scheduler had restarted the job when the session began to serve."""
     cluster_name = ""
     profile_name = ""
 
@@ -115,8 +121,8 @@ class ClusterSpawner(Spawner):
         self.api_token = token  # JupyterHub drops the one that it had made, and knows the session by this one
         return True
 
-    def _note_endpoint(self, url: str) -> None:
-        self.endpoint = url
+    def _note_endpoint(self, url: str, restart: int) -> None:
+        self.endpoint, self.restart = url, restart
         self._save_state()
 
     async def get_url(self) -> str:
@@ -140,6 +146,7 @@ class ClusterSpawner(Spawner):
             state.update(
                 job=self.job_id,
                 endpoint=self.endpoint,
+                restart=self.restart,
                 cluster=self.cluster_name,
                 profile=self.profile_name,
             )
@@ -150,6 +157,7 @@ class ClusterSpawner(Spawner):
         super().load_state(state)
         self.job_id = state.get("job", "")
         self.endpoint = state.get("endpoint", "")
+        self.restart = state.get("restart", 0)
         self.cluster_name = state.get("cluster", "")
         self.profile_name = state.get("profile", "")
         self._restored = bool(self.job_id)
@@ -163,6 +171,7 @@ class ClusterSpawner(Spawner):
         """Forgets the job that was."""
         super().clear_state()
         self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
+        self.restart = 0
         self._launch = None
         self._launched.clear()
 
@@ -180,10 +189,20 @@ class ClusterSpawner(Spawner):
         if self._restored:
             self._restored = False
             await self._look_back()
+        if self._was_requeued:
+            return REQUEUED
         if not watch.is_over(self.job_id):
             return None
         job = watch.ending(self.job_id)
         return (job.exit_code or 0) if job is not None else 1
+
+    @property
+    def _was_requeued(self) -> bool:
+        """True once the scheduler has taken back the run of the job that served."""
+        job = self.clusters[self.cluster_name].watch.snapshot.jobs.get(self.job_id)
+        if job is None or not self.endpoint or not job.state.is_live:
+            return False
+        return job.restarts > self.restart or job.state is JobState.QUEUED
 
     def _note_submission(self) -> None:
         """A start that was broken off may have got its job's id after all."""
@@ -232,8 +251,12 @@ class ClusterSpawner(Spawner):
     async def _notice_end(self) -> None:
         if self.cluster_name not in self.clusters.site.clusters:
             return
-        job_id, tag = self.job_id, self.tag
-        profile = self.profile_name
-        await self.clusters[self.cluster_name].watch.until_over(job_id, None)
-        await self.clusters.endings.remember(tag, profile, job_id)
+        watch = self.clusters[self.cluster_name].watch
+        while not (watch.is_over(self.job_id) or self._was_requeued):
+            await watch.changed(watch.snapshot)
+        if self._was_requeued:
+            # For JupyterHub this server ends and one starts, whose job is found by its tag and boards anew.
+            self.clusters.on_interrupted(self.user.name, self.name)
+        else:
+            await self.clusters.endings.remember(self.tag, self.profile_name, self.job_id)
         await self.poll_and_notify()

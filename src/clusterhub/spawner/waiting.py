@@ -15,6 +15,16 @@ def waiting_message(job: Job | None, reasons: Mapping[str, str], now: float | No
     """
     if job is None:
         return "Submitted; the scheduler does not list the job yet."
+    words = _words(job, reasons, now)
+    if job.restarts:
+        words += (
+            " The scheduler took it back and runs it again: files are as they were saved, what kernels held in"
+            " memory is lost."
+        )
+    return words
+
+
+def _words(job: Job, reasons: Mapping[str, str], now: float | None) -> str:
     if job.state is JobState.STARTING:
         return f"Job {job.id}: {_nodes(job)} is being made ready."
     if job.state is JobState.SUSPENDED:

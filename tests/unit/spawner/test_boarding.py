@@ -93,6 +93,7 @@ async def test_a_reply_that_was_lost_may_be_asked_for_again_but_by_nobody_else()
 async def test_a_requeued_job_boards_anew() -> None:
     session = Session()
     await session.claim()
+    session.job = replace(RUNNING, restarts=1)
     session.proof = replace(PROOF, payload=parse_claim({**CLAIM, "restart": 1, "claim": "new"}).payload)
     await session.claim(restart=1, claim="new")
     assert len(session.boarded) == 2
@@ -118,6 +119,7 @@ async def test_a_job_or_session_that_is_not_known_yet_is_asked_to_come_again() -
         (replace(RUNNING, tag="clusterhub:hub:bob:"), "not this session's"),
         (replace(RUNNING, tag=""), "not this session's"),
         (replace(RUNNING, nodes=("n2",)), "on n2"),
+        (replace(RUNNING, restarts=1), "restarted"),
         (replace(RUNNING, state=JobState.ENDED), "ended"),
         (replace(RUNNING, state=JobState.ENDING), "ended"),
     ],

@@ -73,6 +73,7 @@ def test_an_explanation_as_html_keeps_what_a_job_printed_from_being_markup() -> 
         (Job("17", JobState.STARTING, nodes=("n1",)), "n1 is being made ready"),
         (Job("17", JobState.RUNNING, nodes=("n1",)), "runs on n1"),
         (Job("17", JobState.SUSPENDED), "is suspended"),
+        (Job("17", JobState.QUEUED, restarts=1), "what kernels held in memory is lost"),
     ],
 )
 def test_waiting_is_said_in_words(job: Job | None, said: str) -> None:

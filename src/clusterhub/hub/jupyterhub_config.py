@@ -1,5 +1,6 @@
 """The file that `clusterhub up` starts JupyterHub with; everything in it comes from the site."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from clusterhub.spawner.clusters import Clusters
 site = load(Path(os.environ["CLUSTERHUB_SITE"]))
 api = OwnApi(site)
 clusters = Clusters(site, on_interrupted=Resumption(api).add)
+# JupyterHub reads this file within its loop.
+asyncio.get_running_loop().call_soon(clusters.begin)
 
 
 def ending_html(_current_user: object) -> Callable[[str, str], str]:

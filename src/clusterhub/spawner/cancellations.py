@@ -1,9 +1,12 @@
-"""Jobs that are to end: followed until the scheduler confirms that they have."""
+"""Jobs that are to end: followed until the scheduler confirms that they have, through restarts of the hub."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusterhub.errors import ClusterhubError
@@ -20,41 +23,78 @@ TAKEN_PAUSE = 60.0
 """Seconds until a job that goes on after a cancel is cancelled again: longer than Slurm's KillWait (30 s)."""
 
 
-class Cancellations:
-    """The jobs of all clusters that are being ended."""
+@dataclass(frozen=True)
+class Doomed:
+    """A job that is to end."""
 
-    def __init__(self, clusters: Clusters) -> None:
+    cluster: str
+    person: str
+    job: str
+
+
+class Cancellations:
+    """The jobs of all clusters that are being ended, kept in a file until they have."""
+
+    def __init__(self, clusters: Clusters, path: Path) -> None:
         self._clusters = clusters
-        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._path = path
+        self._tasks: dict[Doomed, asyncio.Task[None]] = {}
 
     def __contains__(self, job: tuple[str, str]) -> bool:
         """True for (cluster, job id) while that job is being ended: it is nobody's to adopt."""
-        return job in self._tasks
+        return any((doomed.cluster, doomed.job) == job for doomed in self._tasks)
+
+    def resume(self) -> None:
+        """Go on with what an earlier hub left. Needs a running loop."""
+        try:
+            left = [Doomed(**each) for each in json.loads(self._path.read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("Jobs that were to end may go on: %s cannot be read: %s", self._path, error)
+            return
+        for doomed in left:
+            if doomed.cluster in self._clusters.site.clusters:
+                self._follow(doomed)
 
     async def cancel(self, cluster: str, person: str, job_id: str) -> None:
         """Tells the scheduler to end a job; returns after the first try, and tries on until it is over."""
-        job = (cluster, job_id)
-        if job not in self._tasks:
-            tried = asyncio.Event()
-            self._tasks[job] = asyncio.create_task(self._see_it_end(cluster, person, job_id, tried))
-            self._tasks[job].add_done_callback(lambda _: self._tasks.pop(job))
-            await tried.wait()
+        doomed = Doomed(cluster, person, job_id)
+        if doomed not in self._tasks:
+            await self._follow(doomed).wait()
 
-    async def _see_it_end(self, cluster: str, person: str, job_id: str, tried: asyncio.Event) -> None:
-        watch = self._clusters[cluster].watch
-        while not watch.is_over(job_id):
+    def _follow(self, doomed: Doomed) -> asyncio.Event:
+        """Begins to end a job; the event is set when that has been tried once."""
+        tried = asyncio.Event()
+        task = self._tasks[doomed] = asyncio.create_task(self._see_it_end(doomed, tried))
+        task.add_done_callback(lambda _: self._forget(doomed))
+        self._save()
+        return tried
+
+    def _forget(self, doomed: Doomed) -> None:
+        task = self._tasks.pop(doomed)
+        if not task.cancelled():  # as it is when the hub ends: the next one goes on with it
+            self._save()
+
+    def _save(self) -> None:
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps([asdict(doomed) for doomed in self._tasks]), encoding="utf-8")
+        fresh.replace(self._path)
+
+    async def _see_it_end(self, doomed: Doomed, tried: asyncio.Event) -> None:
+        watch = self._clusters[doomed.cluster].watch
+        while not watch.is_over(doomed.job):
             pause = TAKEN_PAUSE
             try:
-                await self._try(cluster, person, job_id)
+                await self._try(doomed)
             except ClusterhubError as error:
-                log.warning("Job %s of %s is not cancelled yet; trying on. %s", job_id, person, error)
+                log.warning("Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error)
                 pause = REFUSED_PAUSE
             tried.set()
-            await watch.until_over(job_id, pause)
+            await watch.until_over(doomed.job, pause)
         tried.set()
 
-    async def _try(self, cluster: str, person: str, job_id: str) -> None:
-        scheduler = self._clusters[cluster].scheduler
-        scheduler.parse_cancellation(
-            await self._clusters.broker.cancel(person, scheduler.cancellation(job_id))
-        )
+    async def _try(self, doomed: Doomed) -> None:
+        scheduler = self._clusters[doomed.cluster].scheduler
+        argv = scheduler.cancellation(doomed.job)
+        scheduler.parse_cancellation(await self._clusters.broker.cancel(doomed.person, argv))

@@ -69,7 +69,7 @@ class Clusters:
         """Called with person and server for each start that the end of an earlier hub interrupted."""
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
-        self.cancellations = Cancellations(self)
+        self.cancellations = Cancellations(self, self.state_directory / "cancellations.json")
         self.endings = Endings(self)
         self._ticket_key: bytes | None = None
         self._clusters = {
@@ -91,6 +91,10 @@ class Clusters:
             starting_interval=cluster.starting_interval,
             commands=cluster.commands,
         )
+
+    def begin(self) -> None:
+        """Goes on with what an earlier hub left to be done. Needs a running loop."""
+        self.cancellations.resume()
 
     def __deepcopy__(self, memo: object) -> Clusters:
         """Itself: traitlets copies what it is configured with, and of this there is one."""

@@ -18,8 +18,8 @@ def waiting_message(job: Job | None, reasons: Mapping[str, str], now: float | No
     words = _words(job, reasons, now)
     if job.restarts:
         words += (
-            " The scheduler took it back and runs it again: files are as they were saved, what kernels held in"
-            " memory is lost."
+            " The scheduler took it back and runs it again: files are as they were saved, what kernels held"
+            " in memory is lost."
         )
     return words
 

@@ -29,6 +29,9 @@ PER_MINUTE = 20
 BURST = 6
 RESERVE = 2
 """Queries that are kept for those who ask for a fresh look, such as after a submit."""
+WITHOUT_RESERVE = 3.5
+"""Seconds after which, while sessions start, the next look is made although the reserve was spent: to lay it by
+again takes nine, and a job that died is to be explained within five."""
 QUIET = 4
 """With nothing in the queue the looks are this many times rarer."""
 JITTER = 0.1
@@ -212,6 +215,9 @@ class Watch:
             now = self._clock.monotonic()
             delay = self._budget.delay(now, leave=0 if self._wanted else RESERVE)
             if not self._wanted and self._last_look is not None:
+                if self._urgent:
+                    due = self._last_look + WITHOUT_RESERVE - now
+                    delay = min(delay, max(due, self._budget.delay(now)))
                 delay = max(delay, self._last_look + self._pace() * self._spread - now)
             if delay <= 0:
                 return

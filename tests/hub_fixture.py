@@ -60,6 +60,13 @@ class LiveHub:
         """The tag that a job carries."""
         return self.cluster.run("gateway", ["squeue", "-h", "-o", "%k", "-j", job]).stdout.strip()
 
+    def end_of(self, job: str) -> float:
+        """When a job ended by the controller's clock, in whole seconds since the epoch."""
+        asked = self.cluster.run(
+            "gateway", ["squeue", "-h", "-t", "all", "-o", "%e", "-j", job], env={"SLURM_TIME_FORMAT": "%s"}
+        )
+        return float(asked.stdout)
+
     def wait_for_no_job(self, person: str, seconds: float = TIDY_SECONDS) -> bool:
         """Whether the queue has no job of that person any more."""
         return processes.wait_until(lambda: not self.jobs(person), seconds, pause=0.1)

@@ -1,4 +1,4 @@
-"""The site of the hub under test: good profiles for everybody; for bob, one for each thing that goes wrong."""
+"""The site of the hub under test: good profiles for all; for bob, one for each thing that goes wrong."""
 
 from __future__ import annotations
 

@@ -60,16 +60,6 @@ class Person:
         page.keyboard.press("Shift+Enter")
         return page.locator(".jp-Notebook .jp-OutputArea-output").first
 
-    def end_of_newest_job(self) -> float:
-        """When this person's newest job ended, as accounting tells, in seconds since the epoch."""
-        told = self.hub.cluster.run(
-            "gateway",
-            ["sacct", "-X", "-n", "-P", "-u", self.name, "-S", "now-1hour", "-o", "JobIDRaw,End"],
-            env={"SLURM_TIME_FORMAT": "%s"},
-        )
-        ends = {int(job): end for job, end in (line.split("|") for line in told.stdout.splitlines())}
-        return float(ends[max(ends)])
-
     def stop(self) -> None:
         """Presses Stop on the home page, and waits until it is done."""
         self.page.goto("/hub/home")

@@ -80,7 +80,7 @@ def up(path: Path, only: str | None) -> None:
 @click.argument("profile")
 @click.argument("choices", nargs=-1, metavar="[KEY=VALUE]...")
 def explain(path: Path, user: str, profile: str, choices: tuple[str, ...]) -> None:
-    """Print the commands and the job script for a choice, submitting nothing.
+    """Print what a start would submit, and submit nothing.
 
     USER is who would press Start, PROFILE what they would choose, such as: gpu time=2h gpus=2
     """

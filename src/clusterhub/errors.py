@@ -16,7 +16,7 @@ class Explanation:
 
     def as_text(self) -> str:
         """The message as lines for a terminal."""
-        lines = [self.what]
+        lines = [self.what[:1].upper() + self.what[1:]]
         if self.where:
             lines.append(f"  where: {self.where}")
         if self.next:

@@ -15,6 +15,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
 
+SECRET_WORDS = ("token", "secret", "password", "key")
 PROXY_TOKEN_VARIABLE = "CONFIGPROXY_AUTH_TOKEN"  # noqa: S105 - a variable's name
 MAX_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108 with the NUL (unix(7))."""
@@ -37,7 +38,9 @@ class Setting:
     @property
     def is_secret(self) -> bool:
         """True where the value must not be shown."""
-        return any(word in self.name.lower() for word in ("token", "secret", "password", "key"))
+        name = self.name.lower()
+        # The path of a file with a secret is none.
+        return not name.endswith("_file") and any(word in name for word in SECRET_WORDS)
 
 
 def settings_of(site: Site) -> Iterator[Setting]:

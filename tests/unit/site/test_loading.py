@@ -234,9 +234,9 @@ def test_a_relative_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
-    with pytest.raises(ClusterhubError, match="there is no such site file"):
+    with pytest.raises(ClusterhubError, match="There is no such site file"):
         load(path)
-    with pytest.raises(ClusterhubError, match="this is a directory"):
+    with pytest.raises(ClusterhubError, match="This is a directory"):
         load(tmp_path)
     path.write_bytes(b'[hub]\nurl = "\xff"\n')
     with pytest.raises(ClusterhubError, match=r"not text in UTF-8: byte 0xff in line 2"):

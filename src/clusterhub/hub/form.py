@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader
 
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Profile
+from clusterhub.spawner.clusters import ACCOUNT_AGE
 from clusterhub.spawner.interfaces import INTERFACES
 from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
 
@@ -32,7 +33,7 @@ def _environment() -> Environment:
 async def options_form(spawner: ClusterSpawner) -> str:
     """The form's HTML for the person whose server this is."""
     clusters = spawner.clusters
-    account = await clusters.broker.account(spawner.user.name)
+    account = await clusters.broker.account(spawner.user.name, max_age=ACCOUNT_AGE)
     profiles = clusters.site.profiles_for(account.name, account.groups)
     if not profiles:
         return NO_PROFILE

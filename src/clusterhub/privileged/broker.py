@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ class Broker:
         self._seconds = program_seconds + _SECONDS_OVER
         self._commands = asyncio.Semaphore(commands_at_once)
         self._logins = asyncio.Semaphore(logins_at_once)
+        self._accounts: dict[str, tuple[float, Account]] = {}
 
     @classmethod
     def for_this_process(
@@ -178,8 +180,18 @@ class Broker:
         messages = tuple(str(message) for message in _field(reply, "messages", list))
         return LoginResult(ok, str(_field(reply, "reason", str)), messages)
 
-    async def account(self, person: str) -> Account:
-        """The person's Unix account. Raises `BrokerError` if there is none, or it is a system's."""
+    async def account(self, person: str, *, max_age: float = 0.0) -> Account:
+        """The person's Unix account, as it was ``max_age`` seconds ago at most.
+
+        Raises `BrokerError` if there is none, or it is a system's.
+        """
+        asked_at, account = self._accounts.get(person, (0.0, None))
+        if account is None or time.monotonic() - asked_at > max_age:
+            account = await self._ask_account(person)
+            self._accounts[person] = (time.monotonic(), account)
+        return account
+
+    async def _ask_account(self, person: str) -> Account:
         reply = await self._ask("account", {"person": person})
         fields = {one.name: reply.get(one.name) for one in dataclasses.fields(Account)}
         groups = _field(reply, "groups", list)

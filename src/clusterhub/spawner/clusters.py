@@ -24,6 +24,9 @@ from clusterhub.spawner.tags import Tag
 SETTING = "clusterhub"
 """Where the hub's web application keeps its `Clusters`."""
 
+ACCOUNT_AGE = 60.0
+"""Seconds for which somebody's groups are taken to be as they were: a class is asked for once each."""
+
 FRESH_LOOKS = 3
 """How often the queue is looked at anew for a job that says it runs, before the job is told to ask again."""
 

@@ -13,7 +13,7 @@ from traitlets import default
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import JobState
-from clusterhub.spawner.clusters import SETTING, Clusters
+from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
 from clusterhub.spawner.launch import Given, Launch
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
@@ -99,7 +99,7 @@ class ClusterSpawner(Spawner):
 
     async def _prepare(self) -> Launch:
         site = self.clusters.site
-        account = await self.clusters.broker.account(self.user.name)
+        account = await self.clusters.broker.account(self.user.name, max_age=ACCOUNT_AGE)
         options: object = self.user_options
         choice = parse_choice(options, site, account.name, account.groups)
         profile = site.profile_named(choice.profile)

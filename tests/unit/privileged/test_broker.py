@@ -82,6 +82,14 @@ async def test_the_account_is_described(broker: Broker, own_helper: OwnHelper) -
     assert (account.name, account.uid, account.allowed) == (own_helper.person, os.getuid(), True)
 
 
+async def test_an_account_is_asked_for_again_only_when_what_is_known_is_too_old(
+    broker: Broker, own_helper: OwnHelper
+) -> None:
+    known = await broker.account(own_helper.person)
+    assert await broker.account(own_helper.person, max_age=60) is known
+    assert await broker.account(own_helper.person) is not known
+
+
 async def test_a_refusal_says_what_where_and_what_next(broker: Broker, own_helper: OwnHelper) -> None:
     with pytest.raises(BrokerError) as error:
         await broker.submit(own_helper.person, Submission(("sbatch", "--uid=0"), ""))

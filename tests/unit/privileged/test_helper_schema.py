@@ -18,7 +18,7 @@ from clusterhub.schedulers.slurm import SlurmScheduler
 PROGRAMS = {
     "sbatch": ["/usr/bin/sbatch"],
     "scancel": ["/usr/bin/scancel"],
-    "local-engine": ["/usr/bin/python3", "-I", "/opt/local_engine.py"],
+    "local-engine": ["/usr/bin/python3", "-I", "-m", "clusterhub.schedulers.local_engine"],
 }
 CONFIGURATION = Configuration(
     programs=PROGRAMS,

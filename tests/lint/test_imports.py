@@ -85,8 +85,10 @@ ROOMS = {
 WITHOUT_JUPYTER = ("clusterhub.errors", "clusterhub.site", "clusterhub.schedulers", "clusterhub.privileged")
 LAUNCHER = "clusterhub.session.launcher"
 HELPER = "clusterhub.privileged.helper"
-ON_THEIR_OWN = (HELPER, "clusterhub.session")
-"""What is copied to another machine, or run by root with nothing else in reach: standard library only."""
+ENGINE = "clusterhub.schedulers.local_engine"
+ON_THEIR_OWN = (HELPER, ENGINE, "clusterhub.session")
+"""Standard library only: what is copied to another machine, what root runs with nothing else in reach, and
+what starts every few seconds."""
 
 
 def complaints(text: str, module: str, *, is_package: bool = False) -> list[str]:
@@ -121,11 +123,11 @@ def problem_on_its_own(module: str, item: Import) -> str:
         return ""
     if within(module, "clusterhub.session") and within(item.module, *SESSION_LIBRARIES):
         return "" if not item.at_top else "Jupyter is imported inside functions, once the port is held"
-    # The helper's modules travel together, the launcher's text alone; what stays in its room may know it.
-    together = HELPER if within(module, HELPER) else "clusterhub.session"
+    # The modules of a room travel together, the launcher's text alone; what stays in its room may know it.
+    (together,) = (room for room in ON_THEIR_OWN if within(module, room))
     if module != LAUNCHER and within(item.module, together):
         return ""
-    return "it runs where nothing but the standard library is"
+    return "it has the standard library and its own room only"
 
 
 def is_package_itself(module: str) -> bool:
@@ -165,6 +167,9 @@ def test_a_module_imports_only_what_its_room_may_know(module: str, path: Path) -
         ("clusterhub.privileged.helper.pam", "from clusterhub.privileged import broker"),
         ("clusterhub.privileged.helper.pam", "from clusterhub.schedulers import model"),
         ("clusterhub.privileged.helper.pam", "from clusterhub.session import launcher"),
+        ("clusterhub.schedulers.local_engine.__main__", "import click"),
+        ("clusterhub.schedulers.local_engine.__main__", "from clusterhub.schedulers import model"),
+        ("clusterhub.schedulers.local_engine.__main__", "from clusterhub.errors import ClusterhubError"),
         ("clusterhub.session.launcher", "import tornado.web"),
         ("clusterhub.session.launcher", "from clusterhub import errors"),
         ("clusterhub.session.launcher", "def f():\n    import numpy"),
@@ -193,6 +198,10 @@ def test_a_forbidden_import_is_found(module: str, text: str) -> None:
         (
             "clusterhub.privileged.helper.pam",
             "import ctypes\nfrom clusterhub.privileged.helper.refusal import Refused",
+        ),
+        (
+            "clusterhub.schedulers.local_engine.room",
+            "import os\nfrom clusterhub.schedulers.local_engine.records import Record",
         ),
         ("clusterhub.cli", "import click\ndef f():\n    from clusterhub.site.loading import load"),
     ],

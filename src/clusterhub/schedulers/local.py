@@ -1,8 +1,8 @@
 """The embedded engine: jobs are processes on this machine, with ids, states, limits and logs. No root, no
 daemon.
 
-The engine itself is `local_engine.py`, which is run as a program; here its commands are built and its answers
-read.
+The engine itself is the package `local_engine`, which is run as a program; here its commands are built and
+its answers read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from clusterhub.schedulers import local_engine
 from clusterhub.schedulers.base import Scheduler
+from clusterhub.schedulers.local_engine import PROGRAM, REFUSED
 from clusterhub.schedulers.model import (
     CommandResult,
     Job,
@@ -29,18 +30,13 @@ from clusterhub.schedulers.model import (
 )
 from clusterhub.schedulers.script import compose
 
-PROGRAM = "local-engine"
-ENGINE = Path(__file__).with_name("local_engine.py")
-REFUSED = 2
-"""Exit code of the engine for a request that it does not take."""
-
 
 class LocalScheduler(Scheduler):
     """The embedded engine in one directory.
 
     Parameters: ``directory`` holds the engine's records; ``cpus`` and ``memory`` (bytes) are what all its
-    sessions together may use, None for as much as they like; ``python`` runs the engine and must be one that
-    every person may execute.
+    sessions together may use, None for as much as they like; ``python`` runs the engine: one that has
+    clusterhub installed and that every person may execute.
     """
 
     kind: ClassVar[str] = "local"
@@ -70,7 +66,7 @@ class LocalScheduler(Scheduler):
         self.python = python
 
     def programs(self, commands: str | os.PathLike[str] | None = None) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - the engine comes with clusterhub
-        return {PROGRAM: (self.python, "-I", str(ENGINE))}
+        return {PROGRAM: (self.python, "-I", "-m", local_engine.__name__)}
 
     def submission(self, request: JobRequest) -> Submission:
         """The command that submits; raises `SubmitRefused` for what one machine cannot give."""

@@ -8,7 +8,6 @@ of process PID this one process stands in both networks, and no route or interfa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import os
 import socket
@@ -20,12 +19,14 @@ CHUNK_BYTES = 65536
 
 async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     """Copy until the end of the source; hand the end on, the other direction may go on."""
-    with contextlib.suppress(OSError):
+    try:
         while chunk := await source.read(CHUNK_BYTES):
             sink.write(chunk)
             await sink.drain()
         if sink.can_write_eof():
             sink.write_eof()
+    except OSError:
+        sink.close()  # one side was killed: the other must not wait for it
 
 
 async def serve(listening: socket.socket, host: str, port: int) -> None:

@@ -50,9 +50,9 @@ class LiveHub:
         servers: dict[str, Any] = model["servers"] if status == 200 else {}
         return servers
 
-    def jobs(self, person: str, *options: str) -> list[str]:
-        """The ids of the person's jobs that wait or run, as squeue tells."""
-        asked = self.cluster.run("gateway", ["squeue", "-h", "-o", "%i", "-u", person, *options])
+    def jobs(self, person: str, states: str = "PENDING,CONFIGURING,RUNNING,SUSPENDED") -> list[str]:
+        """The ids of the person's jobs in these states, as squeue tells."""
+        asked = self.cluster.run("gateway", ["squeue", "-h", "-o", "%i", "-u", person, "-t", states])
         assert asked.returncode == 0, asked.stderr
         return asked.stdout.split()
 
@@ -68,8 +68,9 @@ class LiveHub:
         return float(asked.stdout)
 
     def wait_for_no_job(self, person: str, seconds: float = TIDY_SECONDS) -> bool:
-        """Whether the queue has no job of that person any more."""
-        return processes.wait_until(lambda: not self.jobs(person), seconds, pause=0.1)
+        """Whether within so many seconds no job of that person is left, nor one that is being cleared away."""
+        states = "PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING"
+        return processes.wait_until(lambda: not self.jobs(person, states), seconds, pause=0.1)
 
     def log(self) -> str:
         """All that hub and proxy have written."""

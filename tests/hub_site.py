@@ -20,6 +20,8 @@ SERVICE_TOKEN = "f" * 64
 
 DROP_IN = f"""\
 c.JupyterHub.services = [{{"name": "tests", "api_token": "{SERVICE_TOKEN}"}}]
+# The API answers a start after one second instead of ten where the session does not serve yet.
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}
 c.JupyterHub.load_roles = [{{
     "name": "tests",
     "services": ["tests"],

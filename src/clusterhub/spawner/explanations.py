@@ -8,139 +8,153 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from clusterhub.errors import Explanation
-from clusterhub.schedulers.model import Job, Outcome
-from clusterhub.schedulers.script import PROLOGUE_FAILED
-from clusterhub.session import launcher
+from clusterhub.schedulers.model import Job, Memory, Outcome
+from clusterhub.site.quantities import format_duration, format_size
+from clusterhub.spawner.sentences import (
+    EXIT_CODES,
+    LAUNCHER_CAUSES,
+    LAUNCHER_EXIT_CODES,
+    LOG_CAUSES,
+    MORE_MEMORY,
+    OUTCOMES,
+    SHOW_LINES,
+    TRY_AGAIN,
+    LogCause,
+    Sentence,
+)
 
 LOG_LINES = 12
 """How many of the log's last lines a person is shown."""
+LONGEST_QUOTE = 200
+"""Characters of a log's own words within a sentence of ours."""
+BY_SIGNAL = 128
+"""A shell's exit code for a program that a signal ended is this and the signal's number."""
+
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(?:: .+)?")
+_MODULE = re.compile(r"ModuleNotFoundError|ImportError")
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """What happened, and what the person can do."""
+class Asked:
+    """What a session had asked for; None where its profile leaves that to the scheduler."""
 
-    what: str
-    next: str
-
-
-OUTCOMES: dict[Outcome, Sentence] = {
-    Outcome.COMPLETED: Sentence(
-        "Your session ended by itself.", "Start it again when you need it; your files are as you saved them."
-    ),
-    Outcome.TIME_LIMIT: Sentence(
-        "Your session reached its time limit.", "Start it again, with more time if you need it."
-    ),
-    Outcome.OUT_OF_MEMORY: Sentence(
-        "Your session used more memory than it had asked for.", "Start it again with more memory."
-    ),
-    Outcome.NODE_FAILED: Sentence("The node that your session ran on failed.", "Start it again."),
-    Outcome.BOOT_FAILED: Sentence("The node for your session did not come up.", "Start it again."),
-    Outcome.PREEMPTED: Sentence(
-        "The scheduler took your session's node for more urgent work.",
-        "Start it again; a profile on another partition may not be preempted.",
-    ),
-    Outcome.DEADLINE: Sentence(
-        "Your session could not end before its deadline.", "Start it again with less time."
-    ),
-    Outcome.CANCELLED: Sentence("Your session's job was cancelled.", "Start it again when you need it."),
-}
-
-EXIT_CODES: dict[int, Sentence] = {
-    PROLOGUE_FAILED: Sentence(
-        "The profile's prologue failed before Jupyter was started.",
-        "Choose another profile, and show your operators the lines below.",
-    ),
-    launcher.NO_ENVIRONMENT: Sentence(
-        "The Jupyter environment is missing on the node, or you may not read it.",
-        "Choose another profile, and show your operators the lines below: the path must exist on every node "
-        "and each directory above it must be open to you.",
-    ),
-    launcher.NO_PORT: Sentence(
-        "No port could be opened on the node.", "Start it again; if that fails too, tell your operators."
-    ),
-    launcher.HUB_UNREACHABLE: Sentence(
-        "The node could not reach the hub.",
-        "Tell your operators: nodes must reach the address that [hub] internal_url names.",
-    ),
-    launcher.REFUSED: Sentence(
-        "The hub did not accept the session that the job started.",
-        "Start it again; if that fails too, show your operators the lines below.",
-    ),
-    launcher.NO_JUPYTER: Sentence(
-        "The environment on the node has no working Jupyter in it.",
-        "Choose another profile, and show your operators the lines below.",
-    ),
-    launcher.NO_TICKET: Sentence(
-        "The session could not prove who it is.",
-        "Tell your operators: munge does not work there, or the node does not share the sessions' directory.",
-    ),
-    126: Sentence("The job started a program that may not be run.", "Show your operators the lines below."),
-    127: Sentence("The job started a program that is not there.", "Show your operators the lines below."),
-}
-
-LOG_PATTERNS: tuple[tuple[re.Pattern[str], Sentence], ...] = (
-    (
-        re.compile(r"Disk quota exceeded"),
-        Sentence(
-            "A file system that you write to is over its quota.",
-            "Remove files you no longer need, then start again.",
-        ),
-    ),
-    (
-        re.compile(r"No space left on device"),
-        Sentence("A file system is full.", "Remove files you no longer need, or tell your operators."),
-    ),
-    (
-        re.compile(r"oom.kill|out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE),
-        Sentence("Your session ran out of memory.", "Start it again with more memory."),
-    ),
-    (
-        re.compile(
-            r"Lmod has detected the following error|Unable to locate a modulefile|module: command not found"
-        ),
-        Sentence(
-            "A module could not be loaded.",
-            "Choose another profile, and show your operators the lines below.",
-        ),
-    ),
-)
+    memory: Memory | None = None
+    time: int | None = None
+    """Seconds."""
 
 
-def explain_ending(job: Job, log: str, *, profile: str = "", cancelled_by: str = "") -> Explanation:
+def explain_ending(
+    job: Job, log: str, *, profile: str = "", cancelled_by: str = "", asked: Asked | None = None
+) -> Explanation:
     """What became of a job that has ended.
 
-    ``log`` is the end of its log, ``profile`` the profile's title, ``cancelled_by`` the name of whoever
-    cancelled it, where the scheduler tells.
+    ``log`` is the end of its log, ``profile`` the profile's title, ``cancelled_by`` whoever cancelled it, in
+    a word that follows "by", where the scheduler tells.
     """
     lines = last_lines(log)
-    sentence = _recognise(job, "\n".join(lines))
-    what = sentence.what
-    if job.outcome is Outcome.CANCELLED and cancelled_by:
-        what = f"Your session's job was cancelled by {cancelled_by}."
+    sentence = _recognise(job, "\n".join(lines), log, cancelled_by, asked or Asked())
     where = f"job {job.id}"
     if job.nodes:
         where += f" on {', '.join(job.nodes)}"
     if profile:
         where += f", profile {profile}"
-    return Explanation(what, where, sentence.next, lines)
+    return Explanation(sentence.what, where, sentence.next, lines)
 
 
-def _recognise(job: Job, log: str) -> Sentence:
+def _recognise(job: Job, lines: str, log: str, cancelled_by: str, asked: Asked) -> Sentence:
+    code = job.exit_code
     candidates: Iterable[Callable[[], Sentence | None]] = (
-        lambda: OUTCOMES.get(job.outcome) if job.outcome not in (None, Outcome.FAILED) else None,
-        lambda: EXIT_CODES.get(job.exit_code) if job.exit_code is not None else None,
-        lambda: next((said for pattern, said in LOG_PATTERNS if pattern.search(log)), None),
+        lambda: _outcome(job, cancelled_by, asked),
+        lambda: _cause(LAUNCHER_CAUSES, lines, code),
+        lambda: LAUNCHER_EXIT_CODES.get(code) if code is not None else None,
+        lambda: _cause(LOG_CAUSES, lines, code),
+        lambda: _raised(log) if code == 1 else None,
+        lambda: EXIT_CODES.get(code) if code is not None else None,
+        lambda: _signal(job),
     )
     for candidate in candidates:
         if sentence := candidate():
             return sentence
-    again = "Start it again; if that fails too, show your operators the lines below."
-    if job.signal:
-        return Sentence(f"Your session was ended by {_signal_name(job.signal)}.", again)
-    if job.exit_code is not None:
-        return Sentence(f"Your session ended with exit code {job.exit_code}.", again)
-    return Sentence("Your session ended, and the scheduler does not say why.", again)
+    if code is not None:
+        return Sentence(f"Your session ended with exit code {code}.", TRY_AGAIN)
+    return Sentence("Your session ended, and the scheduler does not say why.", TRY_AGAIN)
+
+
+def _outcome(job: Job, cancelled_by: str, asked: Asked) -> Sentence | None:
+    if job.outcome is None or job.outcome not in OUTCOMES:
+        return None
+    said = OUTCOMES[job.outcome]
+    if job.outcome is Outcome.CANCELLED and cancelled_by:
+        return Sentence(f"Your session's job was cancelled by {cancelled_by}.", said.next)
+    if job.outcome is Outcome.TIME_LIMIT and asked.time:
+        return Sentence(f"Your session reached its time limit of {format_duration(asked.time)}.", said.next)
+    if job.outcome is Outcome.OUT_OF_MEMORY:
+        return _out_of_memory(job.peak_memory, asked.memory)
+    if job.outcome is Outcome.NODE_FAILED and job.nodes:
+        nodes = ", ".join(job.nodes)
+        which = f"The node {nodes}" if len(job.nodes) == 1 else f"One of the nodes {nodes}"
+        return Sentence(f"{which} that your session ran on failed.", said.next)
+    return said
+
+
+def _out_of_memory(used: int | None, asked: Memory | None) -> Sentence:
+    what = "Your session used more memory than it had asked for"
+    if asked is not None:
+        amount = f"{format_size(asked.bytes)}{' per core' if asked.per == 'cpu' else ''}"
+        what = f"Your session used more memory than the {amount} that it had asked for"
+    if used is not None:
+        # Looked at every few seconds, so at the moment of its end it held more than was last seen.
+        what += f"; the most that was seen is {_about(used)}"
+    return Sentence(f"{what}.", MORE_MEMORY)
+
+
+def _about(size: int) -> str:
+    """A measured size, to a tenth of its unit."""
+    power = next((power for power in (4, 3, 2, 1) if size >= 1024**power), 0)
+    return f"{size / 1024**power:.1f} {'KMGT'[power - 1]}iB" if power else f"{size} bytes"
+
+
+def _cause(causes: Iterable[LogCause], lines: str, code: int | None) -> Sentence | None:
+    for cause in causes:
+        if cause.exit_code is not None and cause.exit_code != code:
+            continue
+        if found := cause.pattern.search(lines):
+            groups = (group[:LONGEST_QUOTE] for group in found.groups())
+            return Sentence(cause.sentence.what.format(*groups), cause.sentence.next)
+    return None
+
+
+def _raised(log: str) -> Sentence | None:
+    """The exception that ended Python: the last line of a traceback that is among the log's last lines.
+
+    A server survives most exceptions and logs them: only one that nothing much was said after ended it.
+    """
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    traceback, raised = False, None
+    for number, line in enumerate(lines):
+        if line.startswith("Traceback (most recent call last):"):
+            traceback = True
+        elif traceback and not line.startswith((" ", "\t")):
+            traceback = False
+            if _RAISED.fullmatch(line) and number >= len(lines) - LOG_LINES:
+                raised = line[:LONGEST_QUOTE]
+    if raised is None:
+        return None
+    return Sentence(f"Your session failed: {raised}", SHOW_LINES if _MODULE.match(raised) else TRY_AGAIN)
+
+
+def _signal(job: Job) -> Sentence | None:
+    number = job.signal or 0
+    if not number and job.exit_code is not None and job.exit_code > BY_SIGNAL:
+        number = job.exit_code - BY_SIGNAL
+        if number not in {each.value for each in signal.Signals}:
+            return None
+    if not number:
+        return None
+    again = TRY_AGAIN
+    if number == signal.SIGKILL:
+        again = "Start it again; if it was short of memory, with more of it."
+    return Sentence(f"Your session was ended by {_signal_name(number)}.", again)
 
 
 def _signal_name(number: int) -> str:

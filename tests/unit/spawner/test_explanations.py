@@ -20,7 +20,7 @@ def ended(outcome: Outcome = Outcome.FAILED, code: int | None = 1, signal: int |
     [
         (ended(Outcome.TIME_LIMIT), "", "reached its time limit"),
         (ended(Outcome.OUT_OF_MEMORY), "", "used more memory"),
-        (ended(Outcome.NODE_FAILED), "", "node that your session ran on failed"),
+        (ended(Outcome.NODE_FAILED), "", "node n1 that your session ran on failed"),
         (ended(Outcome.PREEMPTED), "", "more urgent work"),
         (ended(Outcome.CANCELLED), "", "was cancelled"),
         (ended(code=launcher.NO_ENVIRONMENT), "", "environment is missing"),

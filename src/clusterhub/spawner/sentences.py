@@ -1,0 +1,154 @@
+"""What can become of a session, each with its words: by outcome, by exit code, by what its log says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from clusterhub.schedulers.model import Outcome
+from clusterhub.schedulers.script import PROLOGUE_FAILED
+from clusterhub.session import launcher
+
+SHOW_LINES = "Choose another profile, and show your operators the lines below."
+MORE_MEMORY = "Start it again with more memory."
+TRY_AGAIN = "Start it again; if that fails too, show your operators the lines below."
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What happened, and what the person can do."""
+
+    what: str
+    next: str
+
+
+@dataclass(frozen=True)
+class LogCause:
+    """What a log says when something went wrong.
+
+    ``{0}``, ``{1}`` in the sentence's ``what`` stand for the groups of the pattern. With ``exit_code`` the
+    log is believed only if the job ended with that: anybody can print anything.
+    """
+
+    pattern: re.Pattern[str]
+    sentence: Sentence
+    exit_code: int | None = None
+
+
+OUTCOMES: dict[Outcome, Sentence] = {
+    Outcome.COMPLETED: Sentence(
+        "Your session ended by itself.", "Start it again when you need it; your files are as you saved them."
+    ),
+    Outcome.TIME_LIMIT: Sentence(
+        "Your session reached its time limit.", "Start it again, with more time if you need it."
+    ),
+    Outcome.OUT_OF_MEMORY: Sentence("Your session used more memory than it had asked for.", MORE_MEMORY),
+    Outcome.NODE_FAILED: Sentence("The node that your session ran on failed.", "Start it again."),
+    Outcome.BOOT_FAILED: Sentence("The node for your session did not come up.", "Start it again."),
+    Outcome.PREEMPTED: Sentence(
+        "The scheduler took your session's node for more urgent work.",
+        "Start it again; a profile on another partition may not be preempted.",
+    ),
+    Outcome.DEADLINE: Sentence(
+        "Your session could not end before its deadline.", "Start it again with less time."
+    ),
+    Outcome.CANCELLED: Sentence("Your session's job was cancelled.", "Start it again when you need it."),
+}
+
+LAUNCHER_EXIT_CODES: dict[int, Sentence] = {
+    launcher.NO_ENVIRONMENT: Sentence(
+        "The Jupyter environment is missing on the node, or you may not read it.",
+        "Choose another profile, and show your operators the lines below: the path must exist on every node "
+        "and each directory above it must be open to you.",
+    ),
+    launcher.NO_PORT: Sentence(
+        "No port could be opened on the node.", "Start it again; if that fails too, tell your operators."
+    ),
+    launcher.HUB_UNREACHABLE: Sentence(
+        "The node could not reach the hub.",
+        "Tell your operators: nodes must reach the address that [hub] internal_url names.",
+    ),
+    launcher.REFUSED: Sentence("The hub did not accept the session that the job started.", TRY_AGAIN),
+    launcher.NO_JUPYTER: Sentence("The environment on the node has no working Jupyter in it.", SHOW_LINES),
+    launcher.NO_TICKET: Sentence(
+        "The session could not prove who it is.",
+        "Tell your operators: munge does not work there, or the node does not share the sessions' directory.",
+    ),
+}
+"""What our own launcher ends with: nothing else knows better."""
+
+EXIT_CODES: dict[int, Sentence] = {
+    PROLOGUE_FAILED: Sentence("The profile's prologue failed before Jupyter was started.", SHOW_LINES),
+    126: Sentence("The job started a program that may not be run.", "Show your operators the lines below."),
+    127: Sentence("The job started a program that is not there.", "Show your operators the lines below."),
+}
+"""What a shell ends with: the log may know better."""
+
+LAUNCHER_CAUSES: tuple[LogCause, ...] = (
+    LogCause(
+        re.compile(r"all ports from (\d+) to (\d+) are taken"),
+        Sentence(
+            "All ports that sessions may use on the node, {0} to {1}, are taken.",
+            "Start it again: another node may have one free; if that fails too, tell your operators.",
+        ),
+        launcher.NO_PORT,
+    ),
+    LogCause(
+        re.compile(r"This hub speaks version"),
+        Sentence(
+            "The hub is of another version than the one that submitted your session's job.", "Start it again."
+        ),
+        launcher.REFUSED,
+    ),
+    LogCause(
+        re.compile(r"the hub did not accept this session: (.+)"),
+        Sentence("The hub did not accept the session that the job started: {0}", TRY_AGAIN),
+        launcher.REFUSED,
+    ),
+)
+
+LOG_CAUSES: tuple[LogCause, ...] = (
+    LogCause(
+        re.compile(r"Disk quota exceeded"),
+        Sentence(
+            "A file system that you write to is over its quota.",
+            "Remove files you no longer need, then start again.",
+        ),
+    ),
+    LogCause(
+        re.compile(r"No space left on device"),
+        Sentence("A file system is full.", "Remove files you no longer need, or tell your operators."),
+    ),
+    LogCause(
+        re.compile(r"oom.kill|out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE),
+        Sentence("Your session ran out of memory.", MORE_MEMORY),
+    ),
+    LogCause(
+        re.compile(r"\bmodule: (?:command )?not found"),
+        Sentence("The command `module` is not there on the node.", SHOW_LINES),
+    ),
+    LogCause(
+        # Lmod's, and the C and Tcl generations of Environment Modules.
+        re.compile(
+            r"Lmod has detected the following error|Unable to locate a modulefile"
+            r"|ModuleCmd_\w+\.c\(\d+\):ERROR"
+        ),
+        Sentence("A module could not be loaded.", SHOW_LINES),
+    ),
+    LogCause(
+        re.compile(r"(?:EnvironmentNameNotFound|EnvironmentLocationNotFound): (.+)"),
+        Sentence("The conda environment is not there: {0}", SHOW_LINES),
+    ),
+    LogCause(
+        re.compile(
+            r"CommandNotFoundError: Your shell has not been properly configured"
+            r"|Run 'conda init' before 'conda activate'|\bconda: (?:command )?not found"
+        ),
+        Sentence("The conda environment could not be activated: conda is not set up in the job.", SHOW_LINES),
+    ),
+    LogCause(
+        re.compile(r"(\S+): (?:command not found|not found)$", re.MULTILINE),
+        Sentence("The job started a program that is not there: {0}.", "Show your operators the lines below."),
+        127,
+    ),
+)

@@ -103,6 +103,20 @@ def logs(path: Path, session: str, job: str | None, only_list: bool) -> None:
     click.echo(session_log(load(path), session, job, only_list), nl=False)
 
 
+@main.command()
+@site_option
+@click.argument("session", metavar="USER[/SERVER]")
+def why(path: Path, session: str) -> None:
+    """Say why the last session of a person ended, or why its start failed.
+
+    It reads what the hub keeps, so it needs no hub that runs; only root and the hub's account may.
+    """
+    from clusterhub.hub.endings import why as told
+    from clusterhub.site.loading import load
+
+    click.echo(told(load(path), session), nl=False)
+
+
 @main.group()
 def config() -> None:
     """Look at the site file and at what follows from it."""

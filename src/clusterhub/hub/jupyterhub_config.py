@@ -7,11 +7,13 @@ from pathlib import Path
 
 from clusterhub.hub.api import HANDLERS, SETTING
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
+from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.resumption import Resumption
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.ending_store import Ending
 
 site = load(Path(os.environ["CLUSTERHUB_SITE"]))
 api = OwnApi(site)
@@ -20,9 +22,9 @@ clusters = Clusters(site, on_interrupted=Resumption(api).add)
 asyncio.get_running_loop().call_soon(clusters.begin)
 
 
-def ending_html(_current_user: object) -> Callable[[str, str], str]:
+def ending_on_page(_current_user: object) -> Callable[[str, str], Ending | None]:
     """JupyterHub calls what is callable, and hands the answer to the template."""
-    return clusters.endings.html
+    return clusters.endings.on_page
 
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it
@@ -30,11 +32,11 @@ c.merge(as_config(resolve(site)))
 c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
 c.ClusterSpawner.options_form = options_form
 c.ClusterSpawner.options_from_form = choice_from_form
-c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", []), *HANDLERS]
+c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", []), *HANDLERS, *ENDING_HANDLERS]
 c.JupyterHub.tornado_settings = {**c.JupyterHub.get("tornado_settings", {}), SETTING: clusters}
 c.JupyterHub.services = [*c.JupyterHub.get("services", []), api.service()]
 c.JupyterHub.load_roles = [*c.JupyterHub.get("load_roles", []), api.role()]
 c.JupyterHub.template_vars = {
     **c.JupyterHub.get("template_vars", {}),
-    "clusterhub_ending": ending_html,
+    "clusterhub_ending": ending_on_page,
 }

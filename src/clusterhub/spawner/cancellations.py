@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clusterhub")
 
+FILE = "cancellations.json"
+"""Its name in the hub's state directory."""
+
 REFUSED_PAUSE = 5.0
 """Seconds until a cancel that the scheduler did not take is tried again."""
 

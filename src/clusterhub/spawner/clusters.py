@@ -17,7 +17,9 @@ from clusterhub.schedulers.watch import Watch
 from clusterhub.site.schema import Cluster, Site
 from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Boarding, Ticket
+from clusterhub.spawner.cancellations import FILE as CANCELLATIONS_FILE
 from clusterhub.spawner.cancellations import Cancellations
+from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
 from clusterhub.spawner.tags import Tag
 
@@ -72,8 +74,8 @@ class Clusters:
         """Called with person and server for each start that the end of an earlier hub interrupted."""
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
-        self.cancellations = Cancellations(self, self.state_directory / "cancellations.json")
-        self.endings = Endings(self)
+        self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
+        self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
         self._ticket_key: bytes | None = None
         self._clusters = {
             name: RunningCluster(name, scheduler, self._watch(cluster, scheduler), munge_uid(cluster))

@@ -1,17 +1,26 @@
-"""How sessions ended: explained, and kept for the person's page."""
+"""How sessions ended: explained, and kept for the person's page, the REST API and `clusterhub why`."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import pwd
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusterhub.errors import ClusterhubError, Explanation
-from clusterhub.schedulers.model import Job, JobState
-from clusterhub.site.schema import Profile
-from clusterhub.spawner.explanations import explain_ending
+from clusterhub.schedulers.model import Job, JobState, Memory, Outcome
+from clusterhub.site.schema import Site
+from clusterhub.spawner.ending_store import Ending, EndingStore
+from clusterhub.spawner.explanations import Asked, explain_ending
 from clusterhub.spawner.job_request import SessionPaths
-from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.tags import Tag
 
 if TYPE_CHECKING:
@@ -24,47 +33,199 @@ LOG_TRIES = 4
 LOG_PAUSE = 0.4
 """Seconds: a network file system may show a log's last lines a moment after the job has ended."""
 
+LEARNING = 120.0
+"""Seconds for which an ending is said better as accounting tells more, such as who cancelled the job."""
+
+OPERATORS = ("root", "slurm")
+"""Accounts that act for no one person: root, and Slurm's own (SlurmUser), as nearly all sites call it."""
+
+_BY_UID = re.compile(r"by (\d+)")
+
+
+@dataclass(frozen=True)
+class Session:
+    """Which job it was that ended, and what was chosen for it."""
+
+    tag: Tag
+    cluster: str
+    profile: str
+    job: str
+    choice: Mapping[str, object] = field(default_factory=dict)
+    """As `clusterhub.spawner.options.Choice.as_options` has it."""
+
+    def asked(self, site: Site) -> Asked:
+        """What it had asked the scheduler for, as far as its profile is still there to tell."""
+        size, seconds = self.choice.get("memory"), self.choice.get("time")
+        profile = next((each for each in site.profiles if each.name == self.profile), None)
+        per_cpu = profile is not None and profile.memory is not None and profile.memory.per == "cpu"
+        return Asked(
+            Memory(size, "cpu" if per_cpu else "node") if isinstance(size, int) else None,
+            seconds if isinstance(seconds, int) else None,
+        )
+
 
 class Endings:
     """How the last session of each tag ended."""
 
-    def __init__(self, clusters: Clusters) -> None:
+    def __init__(self, clusters: Clusters, path: Path) -> None:
         self._clusters = clusters
-        self._explanations: dict[str, Explanation] = {}
+        self._store = EndingStore(path)
+        self._writer = ThreadPoolExecutor(1, "clusterhub-endings")
+        self._unwritten: dict[str, Ending] = {}
+        self._remembering: dict[str, tuple[str, asyncio.Task[Explanation]]] = {}
+        self._learning: dict[str, asyncio.Task[None]] = {}
 
-    def forget(self, tag: Tag) -> None:
-        """A new session of that tag starts."""
-        self._explanations.pop(str(tag), None)
+    def last(self, tag: Tag) -> Ending | None:
+        """How the last session of that tag ended; None where none did, or too long ago.
 
-    async def remember(self, tag: Tag, profile: str, job_id: str) -> None:
-        """Keeps why a job ended whose session had been running."""
+        Raises ClusterhubError where that cannot be read.
+        """
+        return self._unwritten.get(str(tag)) or self._store.last(str(tag))
+
+    def on_page(self, person: str, server: str) -> Ending | None:
+        """What the page of a server that does not run says of its end, if anything."""
         try:
-            explanation = await self.explain(tag, self._clusters.site.profile_named(profile), job_id)
+            ending = self.last(self._clusters.tag(person, server))
         except ClusterhubError as error:
-            log.warning("Cannot tell why job %s ended: %s", job_id, error)
-        else:
-            self._explanations[str(tag)] = explanation
+            log.warning("The page does not tell how a session ended: %s", error)
+            return None
+        return ending if ending is not None and ending.on_page else None
 
-    def html(self, person: str, server: str) -> str:
-        """Why that server ended; empty where it did not, or nobody knows."""
-        explanation = self._explanations.get(str(self._clusters.tag(person, server)))
-        return as_html(explanation) if explanation is not None else ""
+    async def begin(self, tag: Tag) -> None:
+        """A new session of that tag starts: the page is not to show the former one's end any more."""
+        self._remembering.pop(str(tag), None)
+        self._stop_learning(str(tag))
+        if ending := self._unwritten.get(str(tag)):
+            self._unwritten[str(tag)] = replace(ending, on_page=False)
+        await self._write(lambda: self._store.take_off_page(str(tag)))
 
-    async def explain(self, tag: Tag, profile: Profile, job_id: str) -> Explanation:
-        """Why this job ended, with the last lines of its log."""
-        job = self._clusters[profile.cluster].watch.ending(job_id) or Job(job_id, JobState.ENDED)
-        text = ""
-        for _ in range(LOG_TRIES):
-            text = await self._read_log(tag, job_id)
-            if text or job.started_at is None:
-                break
-            await asyncio.sleep(LOG_PAUSE)
-        return explain_ending(job, text, profile=profile.title)
+    async def remember(self, session: Session, *, served: bool) -> Explanation:
+        """Keeps why a job ended, and returns it; later it is said better, as accounting tells more.
 
-    async def _read_log(self, tag: Tag, job_id: str) -> str:
-        name = SessionPaths.of(self._clusters.site, tag).log_name(job_id)
+        It goes on if whoever waits for it is cancelled. A second call for the same job returns what the first
+        one does.
+        """
+        tag = str(session.tag)
+        if tag not in self._remembering or self._remembering[tag][0] != session.job:
+            task = asyncio.create_task(self._remember(session, served=served))
+            self._remembering[tag] = session.job, task
+        return await asyncio.shield(self._remembering[tag][1])
+
+    async def _remember(self, session: Session, *, served: bool) -> Explanation:
+        text = await self._read_log(session)
+        job = self._job(session)
+        ending = await self._explained(session, job, text, served=served)
+        await self._keep(session.tag, ending)
+        tag = str(session.tag)
+        self._stop_learning(tag)
+        self._learning[tag] = asyncio.create_task(self._learn(session, job, text, served=served))
+        return ending.explanation
+
+    async def remember_failure(self, session: Session, explanation: Explanation) -> None:
+        """Keeps why a start came to nothing, for another reason than the end of its job."""
+        await self._keep(
+            session.tag, Ending(explanation, session.profile, time.time(), session.job, served=False)
+        )
+
+    async def remember_stop(self, session: Session) -> None:
+        """Keeps that the hub was asked to stop a session, unless there is more to say of that job."""
+        with contextlib.suppress(ClusterhubError):
+            last = self.last(session.tag)
+            if last is not None and last.job == session.job:
+                return
+        explanation = Explanation(
+            "The session was stopped through the hub.",
+            f"job {session.job}",
+            "Start it again when you need it; your files are as you saved them.",
+        )
+        ending = Ending(
+            explanation, session.profile, time.time(), session.job, Outcome.CANCELLED, on_page=False
+        )
+        await self._keep(session.tag, ending)
+
+    def _job(self, session: Session) -> Job:
+        watch = self._clusters[session.cluster].watch
+        return watch.ending(session.job) or Job(session.job, JobState.ENDED)
+
+    async def _explained(self, session: Session, job: Job, text: str, *, served: bool) -> Ending:
+        site = self._clusters.site
+        profile = next((each.title for each in site.profiles if each.name == session.profile), "")
+        by = await asyncio.to_thread(canceller, job.reason, session.tag.person)
+        return Ending(
+            explain_ending(job, text, profile=profile, cancelled_by=by, asked=session.asked(site)),
+            profile=session.profile,
+            ended_at=job.ends_at or time.time(),
+            job=job.id,
+            outcome=job.outcome,
+            exit_code=job.exit_code,
+            signal=job.signal,
+            served=served,
+        )
+
+    async def _learn(self, session: Session, told: Job, text: str, *, served: bool) -> None:
+        """The queue says that a job ended; accounting, which may answer later, by whom and with how much."""
+        cluster = self._clusters[session.cluster]
+        if cluster.scheduler.accounting([session.job]) is None:
+            return
+        deadline = time.monotonic() + LEARNING
+        while (remaining := deadline - time.monotonic()) > 0:
+            await cluster.watch.changed(cluster.watch.snapshot, remaining)
+            job = self._job(session)
+            if job != told:
+                told = job
+                await self._keep(session.tag, await self._explained(session, job, text, served=served))
+
+    def _stop_learning(self, tag: str) -> None:
+        task = self._learning.pop(tag, None)
+        if task is not None:
+            task.cancel()
+
+    async def _keep(self, tag: Tag, ending: Ending) -> None:
+        self._unwritten[str(tag)] = ending
+        unwritten = dict(self._unwritten)  # also what could not be written before
+        if await self._write(lambda: self._store.keep(unwritten)):
+            for written, as_it_was in unwritten.items():
+                if self._unwritten.get(written) is as_it_was:
+                    del self._unwritten[written]
+
+    async def _write(self, change: Callable[[], None]) -> bool:
+        """Makes a change of the store in a thread, one after the other; False where it cannot be made."""
         try:
-            return await self._clusters.broker.read_log(tag.person, name, LOG_BYTES)
-        except ClusterhubError as error:
-            log.info("No log of job %s: %s", job_id, error)
-            return ""
+            await asyncio.get_running_loop().run_in_executor(self._writer, change)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("How sessions end is not kept for the next hub: %s: %s", self._store.path, error)
+            return False
+        return True
+
+    async def _read_log(self, session: Session) -> str:
+        """The end of the job's log, which may take a moment to be seen here."""
+        name = SessionPaths.of(self._clusters.site, session.tag).log_name(session.job)
+        for trial in range(LOG_TRIES):
+            if trial:
+                await asyncio.sleep(LOG_PAUSE)
+            try:
+                text = await self._clusters.broker.read_log(session.tag.person, name, LOG_BYTES)
+            except ClusterhubError as error:
+                log.info("No log of job %s: %s", session.job, error)
+                text = ""
+            if text or self._job(session).started_at is None:
+                return text
+        return ""
+
+
+def canceller(reason: str, person: str) -> str:
+    """Who cancelled a job, in a word that follows "by"; empty where the scheduler's reason does not tell.
+
+    Slurm's accounting says ``CANCELLED by UID``. Asks for the account, which may take a while.
+    """
+    found = _BY_UID.fullmatch(reason)
+    if found is None:
+        return ""
+    uid = int(found[1])
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        name = f"uid {uid}"
+    if name == person:
+        return "you"
+    return "an operator" if uid == 0 or name in OPERATORS else name

@@ -15,6 +15,7 @@ from clusterhub.site.schema import Profile
 from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Claim, Expectation, Ready, Ticket
 from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.endings import Session
 from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
@@ -105,6 +106,13 @@ class Launch:
             await asyncio.wait([self._submission])
 
     @property
+    def session(self) -> Session:
+        """What is known of this session, should it end."""
+        return Session(
+            self.tag, self.profile.cluster, self.profile.name, self.job_id, self.choice.as_options()
+        )
+
+    @property
     def is_submitting(self) -> bool:
         """True while a job may be about to appear of which the id is not known."""
         return self._submission is not None and not self._submission.done()
@@ -122,9 +130,7 @@ class Launch:
                 snapshot = watch.snapshot
                 self._note()
                 if watch.is_over(self.job_id):
-                    raise SessionEnded(
-                        await self.clusters.endings.explain(self.tag, self.profile, self.job_id)
-                    )
+                    raise SessionEnded(await self.clusters.endings.remember(self.session, served=False))
                 runs = self._state is JobState.RUNNING
                 running_since = (running_since or time.monotonic()) if runs else None
                 self._check_patience(submitted, running_since)

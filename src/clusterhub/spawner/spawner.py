@@ -12,9 +12,11 @@ from jupyterhub.spawner import Spawner, SpawnException
 from traitlets import default
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.schedulers.model import JobState
+from clusterhub.schedulers.model import Job, JobState
 from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
-from clusterhub.spawner.launch import Given, Launch
+from clusterhub.spawner.endings import Session
+from clusterhub.spawner.explanations import BY_SIGNAL
+from clusterhub.spawner.launch import Given, Launch, SessionEnded
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.tags import Tag
@@ -28,6 +30,13 @@ LOOK_BACK = 10.0
 BAD_REQUEST = 400
 FAILED_DEPENDENCY = 424
 """HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""
+
+
+def exit_status(job: Job | None) -> int:
+    """Of a job that is over, as a shell says it; 1 where nobody knows how it ended."""
+    if job is None:
+        return 1
+    return BY_SIGNAL + job.signal if job.signal else job.exit_code or 0
 
 
 class NotStarted(SpawnException):
@@ -86,7 +95,7 @@ class ClusterSpawner(Spawner):
 
     async def start(self) -> str:
         """The endpoint's URL, once the session serves. Calling it twice makes one job."""
-        self.clusters.endings.forget(self.tag)
+        await self.clusters.endings.begin(self.tag)
         try:
             self._launch = await self._prepare()
             self._launched.set()
@@ -95,6 +104,8 @@ class ClusterSpawner(Spawner):
             return await self._launch.until_ready()
         except ClusterhubError as error:
             self.clusters.boarding.forget(str(self.tag))
+            if not isinstance(error, ChoiceRefused | SessionEnded):  # one is no ending, the other is kept
+                await self.clusters.endings.remember_failure(self._session, error.explanation)
             raise NotStarted(error) from None
 
     async def _prepare(self) -> Launch:
@@ -120,6 +131,12 @@ class ClusterSpawner(Spawner):
             return False
         self.api_token = token  # JupyterHub drops the one that it had made, and knows the session by this one
         return True
+
+    @property
+    def _session(self) -> Session:
+        """What is known of this session, should it end."""
+        choice = self.user_options if isinstance(self.user_options, Mapping) else {}
+        return Session(self.tag, self.cluster_name, self.profile_name, self.job_id, choice)
 
     def _note_endpoint(self, url: str, restart: int) -> None:
         self.endpoint, self.restart = url, restart
@@ -193,8 +210,8 @@ class ClusterSpawner(Spawner):
             return REQUEUED
         if not watch.is_over(self.job_id):
             return None
-        job = watch.ending(self.job_id)
-        return (job.exit_code or 0) if job is not None else 1
+        await self.clusters.endings.remember(self._session, served=bool(self.endpoint))
+        return exit_status(watch.ending(self.job_id))
 
     @property
     def _was_requeued(self) -> bool:
@@ -215,8 +232,6 @@ class ClusterSpawner(Spawner):
         snapshot = await watch.refresh()
         if snapshot.error is None and self.job_id not in snapshot.jobs:
             await watch.until_over(self.job_id, LOOK_BACK)
-        if watch.is_over(self.job_id):
-            await self.clusters.endings.remember(self.tag, self.profile_name, self.job_id)
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's word for "at once"
         """Tells the scheduler to end the session's job, queued or running, which is followed until it has."""
@@ -227,6 +242,7 @@ class ClusterSpawner(Spawner):
         if not self.job_id:
             return
         await self.clusters.cancellations.cancel(self.cluster_name, self.user.name, self.job_id)
+        await self.clusters.endings.remember_stop(self._session)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the waiting page says: all of it so far, then what is added."""
@@ -257,6 +273,4 @@ class ClusterSpawner(Spawner):
         if self._was_requeued:
             # For JupyterHub this server ends and one starts, whose job is found by its tag and boards anew.
             self.clusters.on_interrupted(self.user.name, self.name)
-        else:
-            await self.clusters.endings.remember(self.tag, self.profile_name, self.job_id)
         await self.poll_and_notify()

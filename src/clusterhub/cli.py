@@ -117,6 +117,21 @@ def why(path: Path, session: str) -> None:
     click.echo(told(load(path), session), nl=False)
 
 
+@main.command()
+@site_option
+@click.option("--end", is_flag=True, help="Cancel them, each as the person whose job it is.")
+def orphans(path: Path, end: bool) -> None:
+    """List the jobs of this hub that none of its servers owns.
+
+    It asks each scheduler once, and the hub's database, so it needs no hub that runs. Whatever looks like an
+    orphan is looked up in the database a second time, ten seconds later: a start that goes on is none.
+    """
+    from clusterhub.hub.orphans import orphans as look
+    from clusterhub.site.loading import load
+
+    sys.exit(look(load(path), end=end, say=click.echo))
+
+
 @main.group()
 def config() -> None:
     """Look at the site file and at what follows from it."""

@@ -32,8 +32,10 @@ def _words(job: Job, reasons: Mapping[str, str], now: float | None) -> str:
     if job.state is not JobState.QUEUED:
         return f"Job {job.id} runs on {_nodes(job)}; Jupyter is starting."
     word = job.reason.strip("()").partition(",")[0]
+    if word in ("", "None"):
+        return f"Job {job.id} is in the queue; the scheduler has not looked at it yet."
     said = reasons.get(word)
-    why = f"{said} ({word})" if said else f"the scheduler says: {job.reason or 'nothing'}"
+    why = f"{said} ({word})" if said else f"the scheduler says: {job.reason}"
     line = f"Job {job.id} waits: {why}."
     if job.expected_start is not None and job.expected_start > (now or time.time()):
         start = time.localtime(job.expected_start)

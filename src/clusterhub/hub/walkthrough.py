@@ -18,6 +18,7 @@ from yarl import URL
 from clusterhub.errors import ClusterhubError
 
 HTTP_ERROR = 400
+LOGIN_ERROR = 'class="login_error"'
 
 
 class WalkFailed(ClusterhubError):
@@ -51,7 +52,7 @@ class Walk:
         async with self.http.post(f"{self.url}/hub/login", data=data, allow_redirects=False) as answer:
             text = await answer.text()
             if answer.status != 302:  # noqa: PLR2004 - where a login leads to
-                raise WalkFailed(f"The login was refused: {_between(text, 'login_error', '</p>')}")
+                raise WalkFailed(f"The login was refused: {_between(text, LOGIN_ERROR, '</p>')}")
         home = await self.http.get(f"{self.url}/hub/home")  # renews the token against forged requests
         await home.read()
 

@@ -21,8 +21,10 @@ def test_notebook_7_opens_a_notebook_that_runs_on_the_node(alice: Person, pictur
     page = alice.page
     choose_interface(alice, "Notebook")
     page.wait_for_url(re.compile(r"/user/alice/tree"), timeout=START_SECONDS * 1000)
+    new = page.get_by_role("button", name="New").or_(page.get_by_text("New", exact=True)).first
+    expect(new).to_be_visible()
     picture("notebook-tree")
-    page.get_by_role("button", name="New").or_(page.get_by_text("New", exact=True)).first.click()
+    new.click()
     with page.context.expect_page() as opened:
         page.get_by_role("menuitem", name=re.compile("Python 3")).click()
     notebook = opened.value

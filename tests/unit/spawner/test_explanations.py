@@ -1,12 +1,14 @@
 """Endings are recognised from state, exit code and log, and said in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from clusterhub.errors import Explanation
-from clusterhub.schedulers.model import Job, JobState, Outcome
+from clusterhub.schedulers.model import Job, JobState, Memory, Outcome
 from clusterhub.schedulers.script import PROLOGUE_FAILED
 from clusterhub.session import launcher
-from clusterhub.spawner.explanations import LOG_LINES, explain_ending, last_lines
+from clusterhub.spawner.explanations import LOG_LINES, Asked, explain_ending, last_lines
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.waiting import waiting_message
 
@@ -43,6 +45,115 @@ def test_each_ending_has_its_words_and_its_mend(job: Job, log: str, said: str) -
     assert said in explanation.what
     assert explanation.next
     assert explanation.where in ("job 17 on n1, profile Interactive", "job 17, profile Interactive")
+
+
+ASKED = Asked(Memory(4 * 2**30), time=7200)
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (ended(Outcome.TIME_LIMIT), "reached its time limit of 2h."),
+        (ended(Outcome.OUT_OF_MEMORY), "more memory than the 4 GiB that it had asked for."),
+        (
+            replace(ended(Outcome.OUT_OF_MEMORY), peak_memory=int(3.87 * 2**30)),
+            "than the 4 GiB that it had asked for; the most that was seen is 3.9 GiB.",
+        ),
+        (replace(ended(Outcome.OUT_OF_MEMORY), peak_memory=900), "seen is 900 bytes."),
+        (replace(ended(Outcome.OUT_OF_MEMORY), peak_memory=150 * 2**20), "seen is 150.0 MiB."),
+        (replace(ended(Outcome.NODE_FAILED), nodes=("n1", "n2")), "One of the nodes n1, n2 that your"),
+        (replace(ended(Outcome.NODE_FAILED), nodes=()), "The node that your session ran on failed."),
+    ],
+)
+def test_what_was_asked_and_what_was_seen_is_said(job: Job, said: str) -> None:
+    assert said in explain_ending(job, "", asked=ASKED).what
+
+
+def test_memory_of_each_core_is_said_to_be_that() -> None:
+    asked = Asked(Memory(2**30, "cpu"))
+    assert (
+        "than the 1 GiB per core that" in explain_ending(ended(Outcome.OUT_OF_MEMORY), "", asked=asked).what
+    )
+
+
+@pytest.mark.parametrize("who", ["you", "an operator", "bob"])
+def test_who_cancelled_is_said(who: str) -> None:
+    explanation = explain_ending(ended(Outcome.CANCELLED), "", cancelled_by=who)
+    assert explanation.what == f"Your session's job was cancelled by {who}."
+
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "<string>", line 1, in <module>
+ModuleNotFoundError: No module named 'x'
+"""
+CHAINED = (
+    TRACEBACK
+    + """
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "<string>", line 3, in <module>
+jupyter.Odd: it is odd
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "log", "said"),
+    [
+        (1, TRACEBACK, "Your session failed: ModuleNotFoundError: No module named 'x'"),
+        (1, CHAINED, "Your session failed: jupyter.Odd: it is odd"),
+        (1, TRACEBACK + "and so on\n" * LOG_LINES, "exit code 1"),  # it went on for long after that
+        (1, "[E 12:00] Uncaught exception\n    " + TRACEBACK.replace("\n", "\n    "), "exit code 1"),
+        (2, TRACEBACK, "exit code 2"),
+        (1, "Traceback (most recent call last):\n  File\n" + "E: " + "x" * 500, "E: " + "x" * 197),
+        (127, "/bin/bash: line 3: module: command not found", "`module` is not there"),
+        (1, "sh: 1: module: not found", "`module` is not there"),
+        (PROLOGUE_FAILED, "ModuleCmd_Load.c(213):ERROR:105: Unable to locate", "module could not be loaded"),
+        (PROLOGUE_FAILED, "Lmod has detected the following error:  No", "module could not be loaded"),
+        (
+            PROLOGUE_FAILED,
+            "EnvironmentNameNotFound: Could not find conda environment: deep",
+            "environment: deep",
+        ),
+        (PROLOGUE_FAILED, "CondaError: Run 'conda init' before 'conda activate'", "conda is not set up"),
+        (
+            PROLOGUE_FAILED,
+            "CommandNotFoundError: Your shell has not been properly configured to use 'conda activate'.",
+            "conda is not set up",
+        ),
+        (PROLOGUE_FAILED, "bash: line 2: conda: command not found", "conda is not set up"),
+        (127, "bash: line 2: rstudio-server: command not found", "not there: rstudio-server."),
+        (127, "", "started a program that is not there."),
+        (126, "", "may not be run"),
+        (
+            launcher.NO_PORT,
+            "clusterhub: all ports from 30000 to 30010 are taken on this node; the operator sets them",
+            "on the node, 30000 to 30010, are taken",
+        ),
+        (
+            launcher.REFUSED,
+            "clusterhub: the hub did not accept this session: This hub speaks version 2 of the exchange",
+            "of another version",
+        ),
+        (
+            launcher.REFUSED,
+            "clusterhub: the hub did not accept this session: The job is on n2.",
+            "started: The job is on n2.",
+        ),
+        (1, "all ports from 1 to 2 are taken", "exit code 1"),  # anybody can print that
+        (137, "", "ended by SIGKILL (signal 9)"),
+        (143, "", "ended by SIGTERM (signal 15)"),
+        (255, "", "exit code 255"),
+    ],
+)
+def test_the_cause_is_read_from_exit_code_and_log(code: int, log: str, said: str) -> None:
+    assert said in explain_ending(ended(code=code), log).what
+
+
+def test_a_killed_session_is_told_of_memory() -> None:
+    assert "memory" in explain_ending(ended(code=0, signal=9), "").next
 
 
 def test_the_last_lines_that_say_something_are_shown() -> None:

@@ -46,7 +46,7 @@ def run(*words: object) -> tuple[int, str, str]:
 def test_help_names_every_verb_and_imports_no_room() -> None:
     code, printed, _ = run("--help")
     assert code == 0
-    for verb in ("up", "explain", "logs", "config"):
+    for verb in ("up", "explain", "logs", "why", "orphans", "config"):
         assert f"  {verb} " in printed
 
 
@@ -55,7 +55,16 @@ def test_a_good_site_is_said_to_be_good(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("config", "check"), ("config", "show"), ("up",), ("explain", "x", "y"), ("logs", "x")]
+    "words",
+    [
+        ("config", "check"),
+        ("config", "show"),
+        ("up",),
+        ("explain", "x", "y"),
+        ("logs", "x"),
+        ("why", "x"),
+        ("orphans",),
+    ],
 )
 def test_a_wrong_site_is_named_with_file_and_line(site: Path, words: tuple[str, ...]) -> None:
     site.write_text(site.read_text().replace("[cluster.here]\n", '[cluster.here]\nschedular = "slurm"\n'))
@@ -114,3 +123,13 @@ def test_nothing_heavy_is_imported_for_help() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_why_and_orphans_say_what_is_missing_before_a_hub_has_run(site: Path) -> None:
+    code, _, said = run("why", "alice", "--site", site)
+    assert code == 1
+    assert f"{site.parent}/state" in said
+    code, _, said = run("orphans", "--site", site)
+    assert code == 1
+    assert f"{site.parent}/state/jupyterhub.sqlite" in said
+    assert not (site.parent / "state").exists()

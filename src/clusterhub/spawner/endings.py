@@ -150,11 +150,13 @@ class Endings:
     async def _explained(self, session: Session, job: Job, text: str, *, served: bool) -> Ending:
         site = self._clusters.site
         profile = next((each.title for each in site.profiles if each.name == session.profile), "")
+        now = time.time()
         by = await asyncio.to_thread(canceller, job.reason, session.tag.person)
         return Ending(
             explain_ending(job, text, profile=profile, cancelled_by=by, asked=session.asked(site)),
             profile=session.profile,
-            ended_at=job.ends_at or time.time(),
+            # Of a job that was gone unseen the scheduler only told when its limit would end it.
+            ended_at=min(job.ends_at or now, now),
             job=job.id,
             outcome=job.outcome,
             exit_code=job.exit_code,

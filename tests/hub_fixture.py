@@ -68,7 +68,7 @@ class LiveHub:
         return float(asked.stdout)
 
     def wait_for_no_job(self, person: str, seconds: float = TIDY_SECONDS) -> bool:
-        """Whether within so many seconds no job of that person is left, nor one that is being cleared away."""
+        """Whether within so many seconds no job of that person is left, not even in clearing."""
         states = "PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING"
         return processes.wait_until(lambda: not self.jobs(person, states), seconds, pause=0.1)
 

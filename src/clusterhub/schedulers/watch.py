@@ -30,8 +30,8 @@ BURST = 6
 RESERVE = 2
 """Queries that are kept for those who ask for a fresh look, such as after a submit."""
 WITHOUT_RESERVE = 3.5
-"""Seconds after which, while sessions start, the next look is made although the reserve was spent: to lay it by
-again takes nine, and a job that died is to be explained within five."""
+"""Seconds after which, while sessions start, the next look is made although the reserve was spent: to lay it
+by again takes nine, and a job that died is to be explained within five."""
 QUIET = 4
 """With nothing in the queue the looks are this many times rarer."""
 JITTER = 0.1

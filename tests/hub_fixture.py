@@ -112,7 +112,7 @@ class LiveHub:
 
 @pytest.fixture(scope="session")
 def _hub_of_somebody(cluster: RealCluster) -> Iterator[None]:
-    """A hub that runs already makes room, and comes back in the end, unless a run that was cut off left it."""
+    """A hub that runs already makes room, and comes back in the end, unless a cut-off run left it."""
     site = hub.SITE.read_text() if hub.hub_pid(cluster) is not None else ""
     hub.stop_hub(cluster)
     if str(hub_site.STATE_DIRECTORY) in site:

@@ -26,8 +26,8 @@ log = logging.getLogger("clusterhub.watch")
 
 PER_MINUTE = 20
 """Queries a minute that a scheduler is asked to bear, whatever the number of sessions."""
-BURST = 6
-RESERVE = 2
+BURST = 10
+RESERVE = 4
 """Queries that are kept for those who ask for a fresh look, such as after a submit."""
 WITHOUT_RESERVE = 3.5
 """Seconds after which, while sessions start, the next look is made although the reserve was spent: to lay it

@@ -160,6 +160,19 @@ async def test_jobs_that_no_server_owns_are_listed_and_ended(demo: Demo) -> None
         assert "no job of this hub" in clusterhub(demo, "orphans").stdout
 
 
+async def test_a_start_that_goes_on_is_no_orphan_also_when_the_hub_is_killed(demo: Demo) -> None:
+    async with Walk.begin(demo.url, ME) as walk:
+        await walk.log_in(demo.password)
+        pressing = asyncio.create_task(walk.press_start({"profile": "small"}))
+        await until(lambda: bool(demo.jobs))
+        assert "no job of this hub" in (await asyncio.to_thread(clusterhub, demo, "orphans")).stdout
+        os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
+        assert "no job of this hub" in (await asyncio.to_thread(clusterhub, demo, "orphans")).stdout
+        await asyncio.gather(pressing, return_exceptions=True)
+        await until_back(walk)
+        assert len(demo.jobs) == 1
+
+
 def ended_for_the_hub(demo: Demo) -> bool:
     """True once JupyterHub has noted that no server runs."""
     with sqlite3.connect(f"file:{demo.directory}/state/jupyterhub.sqlite?mode=ro", uri=True) as database:

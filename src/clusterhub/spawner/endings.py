@@ -112,10 +112,16 @@ class Endings:
         return await asyncio.shield(self._remembering[tag][1])
 
     async def _remember(self, session: Session, *, served: bool) -> Explanation:
-        text = await self._read_log(session)
-        job = self._job(session)
-        ending = await self._explained(session, job, text, served=served)
-        await self._keep(session.tag, ending)
+        try:
+            text = await self._read_log(session)
+            job = self._job(session)
+            ending = await self._explained(session, job, text, served=served)
+            await self._keep(session.tag, ending)
+        except Exception:
+            # A mistake of ours must not leave a session that has ended as one that runs.
+            log.exception("It cannot be told why job %s ended", session.job)
+            again = "Start it again; if that fails too, tell your operators."
+            return Explanation("Your session ended; why cannot be told.", f"job {session.job}", again)
         tag = str(session.tag)
         self._stop_learning(tag)
         self._learning[tag] = asyncio.create_task(self._learn(session, job, text, served=served))

@@ -116,6 +116,17 @@ async def test_whoever_asks_first_and_is_cancelled_does_not_keep_it_from_being_r
     assert last.explanation == explanation
 
 
+async def test_a_mistake_of_ours_keeps_no_session_from_ending(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def canceller(_: str, __: str) -> str:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(endings_module, "canceller", canceller)
+    explanation = await kept_by(cluster, tmp_path).remember(SESSION, served=True)
+    assert "cannot be told" in explanation.what
+
+
 async def test_it_is_said_better_when_accounting_has_answered(cluster: Cluster, tmp_path: Path) -> None:
     endings = kept_by(cluster, tmp_path)
     assert (await endings.remember(SESSION, served=True)).what == "Your session's job was cancelled."

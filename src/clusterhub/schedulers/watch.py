@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import random
 import time
@@ -118,6 +119,8 @@ class Watch:
         self._spread = 1.0
         self._account_at = 0.0
         self._account_failures = 0
+        self._began = math.inf
+        """When the look that is under way began; infinite while there is none."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -142,8 +145,14 @@ class Watch:
         self._ledger = ledger.expect(self._ledger, job_id, self._clock.monotonic())
 
     def ensure_running(self) -> None:
-        """Start the watch, or start it anew where it has stopped. Needs a running loop."""
+        """Start the watch, or start it anew where it has stopped or hangs. Needs a running loop."""
+        now = self._clock.monotonic()
+        if self._task is not None and now - self._began > self._longest_look:
+            log.error("A look at the queue hangs since %.0f s; the watch is started anew", now - self._began)
+            self._task.cancel()
+            self._task = None
         if self._task is None or self._task.done():
+            self._began = math.inf
             self._task = asyncio.get_running_loop().create_task(
                 self._look_for_ever(), name="clusterhub-watch"
             )
@@ -198,6 +207,7 @@ class Watch:
         while True:
             await self._pause()
             served, self._wanted = self._wanted, []
+            self._began = self._clock.monotonic()
             try:
                 await self._look()
                 await self._account()
@@ -206,7 +216,13 @@ class Watch:
                 log.exception("A look at the queue failed")
                 self._swap(ledger.look_failed(self._ledger, _as_scheduler_error(error)))
             finally:
+                self._began = math.inf
                 self._serve(served)
+
+    @property
+    def _longest_look(self) -> float:
+        """Seconds that a look and a question to accounting take at the most, each being cut off in time."""
+        return 3 * self.timeout
 
     async def _pause(self) -> None:
         """Return when the next look is due: at once for whoever asked for one, as far as the budget goes."""

@@ -155,6 +155,26 @@ async def test_looks_are_closer_together_while_somebody_starts(
     assert table.looks() == 3
 
 
+async def test_a_look_that_hangs_in_spite_of_its_limit_is_noticed_and_looked_anew(
+    watch: Watch, table: Table, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    table.hold = asyncio.Event()
+    waiting = asyncio.create_task(watch.refresh())
+    await clock.settle()
+    looks = table.looks()
+    await clock.advance(2 * watch.timeout)
+    watch.ensure_running()
+    await clock.settle()
+    assert table.looks() == looks  # two limits may pass: one for the queue, one for accounting
+    await clock.advance(2 * watch.timeout)
+    table.hold = None
+    watch.ensure_running()
+    await waiting
+    await watch.refresh()
+    assert table.looks() > looks
+    assert "hangs since" in caplog.text
+
+
 async def test_many_who_want_a_fresh_look_share_one(watch: Watch, table: Table, clock: FakeClock) -> None:
     table.hold = asyncio.Event()
     first = asyncio.create_task(watch.refresh())

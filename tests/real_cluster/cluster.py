@@ -29,6 +29,8 @@ from .layout import (
     SHARED,
     SLURM_BIN,
     SWITCH,
+    USUAL_NODE,
+    Node,
     Person,
 )
 from .state import State, load
@@ -62,9 +64,10 @@ class RealCluster:
     data = DATA
     slurm_bin = SLURM_BIN
 
-    def __init__(self, report: Report = lambda _line: None) -> None:
-        """``report`` gets a line for each step."""
+    def __init__(self, report: Report = lambda _line: None, node: Node = USUAL_NODE) -> None:
+        """``report`` gets a line for each step; ``node`` is each node of a cluster that `up` makes."""
         self.report = report
+        self.node = node
 
     # --- up and down -------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class RealCluster:
         return True
 
     def _make(self, port: int) -> None:
-        state = construction.make(port, self.report)
+        state = construction.make(port, self.node, self.report)
         with step(self.report, "nodes ready for jobs"):
             self.wait_for_nodes()
         state.complete = True

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from .layout import (
     CLUSTER_NAME,
-    CPUS_PER_NODE,
     DATA,
     GATEWAY,
     GPU_TYPE,
     GPUS,
     HOSTS,
-    MEMORY_PER_NODE_MB,
     N1,
     N2,
+    USUAL_NODE,
+    Node,
 )
 
 DATABASE = "slurm_acct_db"
@@ -35,10 +35,10 @@ TaskPlugin=task/none
 JobAcctGatherParams=OverMemoryKill"""
 
 
-def slurm_conf(*, cgroups: bool) -> str:
+def slurm_conf(*, cgroups: bool, each: Node = USUAL_NODE) -> str:
     """slurm.conf: jobs start within a second, accounting is enforced, nodes claim more than there is."""
     controller = DATA / GATEWAY.name / "slurmctld"
-    node = f"CPUs={CPUS_PER_NODE} RealMemory={MEMORY_PER_NODE_MB} State=UNKNOWN"
+    node = f"CPUs={each.cpus} RealMemory={each.memory_mb} State=UNKNOWN"
     return f"""\
 ClusterName={CLUSTER_NAME}
 SlurmctldHost={GATEWAY.name}({GATEWAY.address})
@@ -59,7 +59,7 @@ MailProg=/bin/true
 
 {WITH_CGROUPS if cgroups else WITHOUT_CGROUPS}
 JobAcctGatherType=jobacct_gather/linux
-JobAcctGatherFrequency=task=1
+JobAcctGatherFrequency=task={each.sample_seconds}
 MpiDefault=none
 
 SelectType=select/cons_tres

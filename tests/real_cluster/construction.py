@@ -14,7 +14,7 @@ from pathlib import Path
 from clusterhub.errors import ClusterhubError
 
 from . import accounting, cgroups, configuration, daemons, environment, hosts, people, processes
-from .layout import DATA, GATEWAY, HOSTS, HUB_PORT, NODES, SHARED, SWITCH
+from .layout import DATA, GATEWAY, HOSTS, HUB_PORT, NODES, SHARED, SWITCH, Node
 from .state import State
 
 Report = Callable[[str], None]
@@ -34,8 +34,8 @@ def step(report: Report, doing: str) -> Iterator[None]:
     report(f"  {doing}: {time.monotonic() - started:.1f} s")
 
 
-def make(port: int, report: Report) -> State:
-    """Make all of it up to daemons that answer. ``port`` 0 takes any that is free."""
+def make(port: int, node: Node, report: Report) -> State:
+    """Make all of it up to daemons that answer. ``port`` 0 takes any that is free; ``node`` is each node."""
     state = State()
     people.refuse_foreign(state)
     if SHARED.exists():
@@ -56,11 +56,11 @@ def make(port: int, report: Report) -> State:
     cached = environment.is_cached()
     with step(report, "environment for sessions" + ("" if cached else " (built once, a minute)")):
         environment.ensure()
-    start_daemons(state, report)
+    start_daemons(state, node, report)
     return state
 
 
-def start_daemons(state: State, report: Report) -> None:
+def start_daemons(state: State, node: Node, report: Report) -> None:
     """Configure and start every daemon, each when those that it needs answer."""
 
     def on_gateway(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -82,14 +82,14 @@ def start_daemons(state: State, report: Report) -> None:
         if cgroups.usable():
             state.cgroups = [str(path) for path in cgroups.directories()]
             state.save()
-        write_configuration(with_cgroups=bool(state.cgroups))
+        write_configuration(node, with_cgroups=bool(state.cgroups))
         start(daemons.SLURMDBD)
         accounting.add_accounts(on_gateway)
     with step(report, "slurmctld"):
         start(daemons.SLURMCTLD)
     with step(report, "slurmd on both nodes"):
-        for node in NODES:
-            start(daemons.slurmd(node))
+        for host in NODES:
+            start(daemons.slurmd(host))
 
 
 def make_hosts(state: State) -> None:
@@ -126,10 +126,10 @@ def place_key(directory: Path, key: bytes) -> None:
     shutil.chown(path, "munge")
 
 
-def write_configuration(*, with_cgroups: bool) -> None:
+def write_configuration(node: Node, *, with_cgroups: bool) -> None:
     """Write Slurm's files; every host sees this one directory as /etc/slurm."""
     etc = DATA / "etc" / "slurm"
-    (etc / "slurm.conf").write_text(configuration.slurm_conf(cgroups=with_cgroups))
+    (etc / "slurm.conf").write_text(configuration.slurm_conf(cgroups=with_cgroups, each=node))
     (etc / "gres.conf").write_text(configuration.gres_conf())
     if with_cgroups:
         (etc / "cgroup.conf").write_text(configuration.cgroup_conf())

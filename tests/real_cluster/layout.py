@@ -71,8 +71,20 @@ QOS = ("normal", "short")
 PARTITIONS = ("interactive", "batch", "gpu", "debug")
 
 CLUSTER_NAME = "testbed"
-CPUS_PER_NODE = 16
-MEMORY_PER_NODE_MB = 32000
+
+
+@dataclass(frozen=True)
+class Node:
+    """What each node says that it has, whatever the machine has, and how closely it looks at its jobs."""
+
+    cpus: int = 16
+    memory_mb: int = 32000
+    sample_seconds: int = 1
+    """Every so many seconds each job's memory is looked at; 0: never, which leaves the machine to the jobs
+    where there are many."""
+
+
+USUAL_NODE = Node()
 GPU_TYPE = "h200"
 GPUS = 4
 """GPUs that n2 claims to have."""

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from clusterhub.errors import ClusterhubError
+
 Run = dict[str, Any]
 
 
@@ -58,7 +60,8 @@ def table(runs: list[Run]) -> str:
 def main() -> None:
     """Run the benchmark named by the first argument."""
     name, *rest = sys.argv[1:]
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    here = Path(__file__).resolve().parent
+    sys.path[:0] = [str(here), str(here.parent)]
     benchmark = importlib.import_module(name)
     parser = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=benchmark.ABOUT)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -69,6 +72,11 @@ def main() -> None:
         runs = benchmark.measure(arguments)
     except subprocess.CalledProcessError as error:
         sys.exit(f"scripts/bench {name}: `{' '.join(map(str, error.cmd))}` failed ({error.returncode})")
+    except ClusterhubError as error:
+        sys.exit(f"scripts/bench {name}: {error}")
+    except KeyboardInterrupt:
+        say(f"scripts/bench {name}: interrupted")
+        sys.exit(130)
     print(json.dumps({"runs": runs}) if arguments.json else table(runs))
 
 

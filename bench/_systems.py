@@ -1,0 +1,152 @@
+"""The hubs that are compared, each as its own documentation would have it set up."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+
+from tests.real_cluster import hub, processes
+from tests.real_cluster.layout import GATEWAY, HUB_PORT, REPOSITORY, SHARED
+
+from _crowd import SESSION_MIB, CrowdedHub, place_light_session
+from _run import say
+from clusterhub.errors import ClusterhubError
+from clusterhub.hub.proxy_installation import ensure_proxy
+
+SITE = """\
+[hub]
+url = "http://127.0.0.1:{port}"
+bind = "http://0.0.0.0:{hub_port}"
+internal_url = "http://{gateway}:8081"
+state_directory = "{directory}/state"
+conf_d = "{directory}/conf.d"
+
+[login]
+method = "pam"
+
+[cluster.main]
+scheduler = "slurm"
+
+[environment]
+path = "{directory}/environment"
+
+[sessions]
+directory = "{shared}/sessions"
+
+[[profile]]
+name = "light"
+title = "A light session"
+partition = "interactive"
+cpus = 1
+memory = "{memory} MiB"
+time = "3h"
+"""
+
+
+class Clusterhub(CrowdedHub):
+    """This project, with its own defaults."""
+
+    system = "clusterhub"
+    options = {"profile": "light"}  # noqa: RUF012 - ClassVar in the base class
+
+    def start(self) -> None:
+        """See `CrowdedHub.start`."""
+        place_light_session(self.directory / "environment" / "bin" / "python3")
+        conf_d = self.directory / "conf.d"
+        conf_d.mkdir()
+        (conf_d / "bench.py").touch(0o600)
+        (conf_d / "bench.py").write_text(self.configuration)
+        site = SITE.format(
+            port=self.cluster.footprint().port,
+            hub_port=HUB_PORT,
+            gateway=GATEWAY.name,
+            directory=self.directory,
+            shared=SHARED,
+            memory=SESSION_MIB,
+        )
+        hub.start_hub(self.cluster, site)
+
+
+BATCHSPAWNER = """\
+import batchspawner  # adds its handler to JupyterHub's API
+
+c = get_config()
+c.JupyterHub.bind_url = "http://0.0.0.0:{hub_port}"
+c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
+c.JupyterHub.hub_connect_url = "http://{gateway}:8081"
+c.JupyterHub.db_url = "sqlite:///{directory}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = "{directory}/cookie_secret"
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allow_all = True
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.spawner_class = "batchspawner.SlurmSpawner"
+c.ConfigurableHTTPProxy.command = {proxy}
+c.ConfigurableHTTPProxy.pid_file = "{directory}/proxy.pid"
+c.BatchSpawnerBase.batchspawner_singleuser_cmd = "{program}"
+c.BatchSpawnerBase.start_timeout = {seconds}
+c.SlurmSpawner.req_partition = "interactive"
+c.SlurmSpawner.req_nprocs = "1"
+c.SlurmSpawner.req_memory = "{memory}"
+c.SlurmSpawner.req_runtime = "3:00:00"
+"""
+VENV = REPOSITORY / "build" / "batchspawner"
+LOCK = REPOSITORY / "requirements" / "bench.txt"
+
+
+class Batchspawner(CrowdedHub):
+    """JupyterHub with batchspawner's SlurmSpawner, whose intervals and commands are its defaults."""
+
+    system = "batchspawner"
+
+    def start(self) -> None:
+        """See `CrowdedHub.start`."""
+        program = self.directory / "bin" / "batchspawner-singleuser"
+        place_light_session(program)
+        configuration = self.directory / "jupyterhub_config.py"
+        configuration.touch(0o600)
+        values = BATCHSPAWNER.format(
+            hub_port=HUB_PORT,
+            gateway=GATEWAY.name,
+            directory=self.directory,
+            proxy=ensure_proxy(),
+            program=program,
+            seconds=300,
+            memory=SESSION_MIB,
+        )
+        configuration.write_text(values + self.configuration)
+        ensure_batchspawner()
+        name, _, value = hub.MARKER.partition("=")
+        log = self.directory / "log"
+        with log.open("w") as output:
+            process = self.cluster.popen(
+                GATEWAY.name,
+                [str(VENV / "bin" / "jupyterhub"), "-f", str(configuration)],
+                stdout=output,
+                env={name: value},
+            )
+        answered = processes.wait_until(
+            lambda: hub.answers(self.cluster) or process.poll() is not None, hub.START_TIMEOUT, pause=0.2
+        )
+        if not answered or process.poll() is not None:
+            raise ClusterhubError(
+                "The hub with batchspawner does not start.",
+                where=str(log),
+                log=tuple(log.read_text(errors="replace").splitlines()[-15:]),
+            )
+
+
+def ensure_batchspawner() -> None:
+    """A venv of its own for it, from its lock file: nothing of it comes near the checkout's environment."""
+    made = VENV / ".made"
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if made.exists() and made.read_text() == digest:
+        return
+    say(f"installing batchspawner in {VENV} (once)")
+    shutil.rmtree(VENV, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, stdout=sys.stderr)
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    install = ["install", "--no-deps", "--require-hashes", "-r", str(LOCK)]
+    subprocess.run([*pip, *install], check=True, stdout=sys.stderr)
+    made.write_text(digest)

@@ -101,6 +101,7 @@ def test_explain_prints_commands_and_script_and_submits_nothing(site: Path) -> N
     assert "#!/bin/bash" in printed
     assert f"clusterhub:127.0.0.1-8000:{getpass.getuser()}:" in printed
     assert not (site.parent / "sessions").exists()
+    assert not (site.parent / "state").exists()
 
 
 @pytest.mark.parametrize(

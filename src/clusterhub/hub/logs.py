@@ -8,14 +8,15 @@ import time
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import LogFile
 from clusterhub.site.schema import Site
-from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.clusters import Clusters, clusters_for_a_command
 from clusterhub.spawner.job_request import SessionPaths
 
 
 def session_log(site: Site, session: str, job: str | None, only_list: bool) -> str:
     """The text of a session's newest log, or of one job's, or the list of them. Raises ClusterhubError."""
     person, _, server = session.partition("/")
-    return asyncio.run(_session_log(Clusters(site), person, server, job, only_list))
+    with clusters_for_a_command(site) as clusters:
+        return asyncio.run(_session_log(clusters, person, server, job, only_list))
 
 
 async def _session_log(clusters: Clusters, person: str, server: str, job: str | None, only_list: bool) -> str:

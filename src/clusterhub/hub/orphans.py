@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.configure import as_config, resolve
-from clusterhub.privileged.broker import Broker
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.command import run
 from clusterhub.schedulers.model import Job
 from clusterhub.site.schema import Site
 from clusterhub.spawner.cancellations import FILE as CANCELLATIONS
-from clusterhub.spawner.clusters import helper_configuration, scheduler_for
+from clusterhub.spawner.clusters import clusters_for_a_command, scheduler_for
 from clusterhub.spawner.tags import Tag, parse_tag
 
 PAUSE = 10.0
@@ -98,7 +96,7 @@ async def _orphans(site: Site, *, end: bool, say: Callable[..., None]) -> int:
     elif not errors:
         say("There is no job of this hub that none of its servers owns.")
     if end and found:
-        errors += await _end(site, schedulers, found, say)
+        errors += await _end(site, found, say)
     return 1 if errors else 0
 
 
@@ -219,23 +217,15 @@ def _cut(text: str, width: int) -> str:
     return f"{text[: width - 1]}~" if len(text) > width else text.ljust(width)
 
 
-async def _end(
-    site: Site, schedulers: Mapping[str, Scheduler], found: Iterable[Orphan], say: Callable[..., None]
-) -> list[ClusterhubError]:
+async def _end(site: Site, found: Iterable[Orphan], say: Callable[..., None]) -> list[ClusterhubError]:
     """Cancels each as the person, so that the scheduler itself sees to it that the job is theirs."""
     errors = []
-    # Not the state directory: what root writes there the hub's account could not replace.
-    with tempfile.TemporaryDirectory(prefix="clusterhub-") as directory:
-        broker = Broker.for_this_process(
-            helper_configuration(site, schedulers),
-            runtime_directory=Path(directory),
-            mode="self" if site.login.method == "one-person" else "auto",
-        )
+    with clusters_for_a_command(site) as clusters:
         for orphan in found:
-            scheduler = schedulers[orphan.cluster]
+            scheduler = clusters.schedulers[orphan.cluster]
             try:
                 argv = scheduler.cancellation(orphan.job.id)
-                scheduler.parse_cancellation(await broker.cancel(orphan.tag.person, argv))
+                scheduler.parse_cancellation(await clusters.broker.cancel(orphan.tag.person, argv))
             except ClusterhubError as error:
                 say(str(error), err=True)
                 errors.append(error)

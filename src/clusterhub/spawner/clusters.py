@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +69,10 @@ class Clusters:
     """All that a hub holds to start, see and stop sessions; one for each hub, made before its loop runs."""
 
     def __init__(
-        self, site: Site, on_interrupted: Callable[[str, str], None] = lambda _person, _server: None
+        self,
+        site: Site,
+        on_interrupted: Callable[[str, str], None] = lambda _person, _server: None,
+        runtime_directory: Path | None = None,
     ) -> None:
         self.site = site
         self.on_interrupted = on_interrupted
@@ -82,11 +87,7 @@ class Clusters:
             for name, cluster in site.clusters.items()
             for scheduler in [scheduler_for(cluster)]
         }
-        self.broker = Broker.for_this_process(
-            helper_configuration(site, self.schedulers),
-            runtime_directory=self.state_directory,
-            mode="self" if site.login.method == "one-person" else "auto",
-        )
+        self.broker = broker_for(site, self.schedulers, runtime_directory or self.state_directory)
 
     @staticmethod
     def _watch(cluster: Cluster, scheduler: Scheduler) -> Watch:
@@ -160,6 +161,25 @@ class Clusters:
             if job.state.is_live and (cluster, job.id) not in self.cancellations:
                 return job
         return None
+
+
+@contextmanager
+def clusters_for_a_command(site: Site) -> Iterator[Clusters]:
+    """The clusters for a command at the terminal, beside the hub or without one.
+
+    It leaves the state directory alone: what root writes there the hub's own account could not replace.
+    """
+    with tempfile.TemporaryDirectory(prefix="clusterhub-") as directory:
+        yield Clusters(site, runtime_directory=Path(directory))
+
+
+def broker_for(site: Site, schedulers: Mapping[str, Scheduler], runtime_directory: Path) -> Broker:
+    """The broker of a site, for the account that this process runs as."""
+    return Broker.for_this_process(
+        helper_configuration(site, schedulers),
+        runtime_directory=runtime_directory,
+        mode="self" if site.login.method == "one-person" else "auto",
+    )
 
 
 def helper_configuration(site: Site, schedulers: Mapping[str, Scheduler]) -> HelperConfiguration:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
-from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.clusters import Clusters, clusters_for_a_command
 from clusterhub.spawner.job_request import job_request, ticket_settings
 from clusterhub.spawner.options import KEYS, parse_choice
 
@@ -23,7 +23,8 @@ def explain(site: Site, person: str, profile: str, choices: Sequence[str]) -> st
                 f"{each!r} is not a choice.", next=f"Write KEY=VALUE; keys: {', '.join(KEYS)}."
             )
         given[key] = value
-    return asyncio.run(_explain(Clusters(site), person, given))
+    with clusters_for_a_command(site) as clusters:
+        return asyncio.run(_explain(clusters, person, given))
 
 
 async def _explain(clusters: Clusters, person: str, given: Mapping[str, object]) -> str:

@@ -1,6 +1,9 @@
 """Jobs that no server owns: found by queue and database, ended as the person whose they are."""
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -227,18 +230,18 @@ def test_orphans_are_ended_as_the_person(
 ) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
 
-    class OurBroker:
-        @classmethod
-        def for_this_process(cls, *_: object, runtime_directory: Path, mode: str) -> "OurBroker":
-            assert mode == "auto"
-            assert runtime_directory != site.hub.state_directory
-            return cls()
+    class OurClusters:
+        schedulers: Mapping[str, Queue] = MappingProxyType({"main": queue})
+
+        @property
+        def broker(self) -> "OurClusters":
+            return self
 
         async def cancel(self, person: str, argv: tuple[str, ...]) -> CommandResult:
             asked.append((person, argv))
             return CommandResult(exit_code, "", "")
 
-    monkeypatch.setattr(orphans_module, "Broker", OurBroker)
+    monkeypatch.setattr(orphans_module, "clusters_for_a_command", lambda _: nullcontext(OurClusters()))
     queue.jobs = {"18": job("18", "clusterhub:hub:alice:stopped")}
     said = Said()
     assert orphans(site, end=True, say=said) == status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
+from clusterhub.spawner.secret_files import ensure_secret
 
 SECRET_WORDS = ("token", "secret", "password", "key")
 PROXY_TOKEN_VARIABLE = "CONFIGPROXY_AUTH_TOKEN"  # noqa: S105 - a variable's name
@@ -184,18 +184,6 @@ def _line_in(path: Path, error: BaseException) -> str:
 def ensure_proxy_token(site: Site) -> str:
     """What hub and proxy know each other by; kept, so that each can be restarted alone."""
     return ensure_secret(site.hub.state_directory / "proxy_token")
-
-
-def ensure_secret(path: Path) -> str:
-    """The secret in that file, made on first use, readable by this account only."""
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        secret = secrets.token_hex(32)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secret + "\n", encoding="ascii")
-        return secret
 
 
 def masked(settings: list[Setting]) -> list[Mapping[str, Any]]:

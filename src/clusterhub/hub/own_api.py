@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.hub.configure import ensure_secret
 from clusterhub.site.schema import Site
+from clusterhub.spawner.secret_files import ensure_secret
 
 NAME = "clusterhub"
 

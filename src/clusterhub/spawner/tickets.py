@@ -19,6 +19,7 @@ from pathlib import Path
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers import command
 from clusterhub.schedulers.model import CommandResult
+from clusterhub.spawner.secret_files import ensure_secret, unusable
 
 UNMUNGE_TIMEOUT = 10.0
 """Seconds."""
@@ -38,15 +39,14 @@ class Proof:
 
 
 def ensure_key(path: Path) -> bytes:
-    """The hub's key for file tickets, made on first use, readable by the hub's account only."""
+    """The hub's key for file tickets, made on first use, readable by the hub's account only.
+
+    Raises ClusterhubError where the file holds something else.
+    """
     try:
-        return bytes.fromhex(path.read_text(encoding="ascii"))
-    except FileNotFoundError:
-        key = secrets.token_bytes(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key.hex())
-        return key
+        return bytes.fromhex(ensure_secret(path))
+    except ValueError:
+        raise unusable(path, "is not hexadecimal") from None
 
 
 def file_ticket(key: bytes, tag: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.hub.configure import Setting, ensure_secret, masked, proxy_socket, resolve
+from clusterhub.hub.configure import Setting, masked, proxy_socket, resolve
 from clusterhub.site.loading import load
 from clusterhub.site.schema import Site
 
@@ -13,6 +13,9 @@ SITE = """
 [hub]
 url = "http://127.0.0.1:8000"
 state_directory = "{directory}"
+
+[login]
+method = "one-person"
 
 [cluster.main]
 scheduler = "local"
@@ -91,13 +94,6 @@ def test_secrets_are_masked(site: Site) -> None:
     shown = masked(resolve(site))
     assert "hidden" not in repr(shown)
     assert any(each["setting"] == "c.ConfigurableHTTPProxy.auth_token" for each in shown)
-
-
-def test_a_secret_is_made_once_and_is_ours_alone(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "proxy_token"
-    secret = ensure_secret(path)
-    assert ensure_secret(path) == secret
-    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_state_directory_that_is_too_deep_for_a_socket_is_named(tmp_path: Path) -> None:

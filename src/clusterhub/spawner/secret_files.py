@@ -1,0 +1,66 @@
+"""Files that hold one secret each, made on first use."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from clusterhub.errors import ClusterhubError
+
+SHORTEST = 32
+"""Characters; what is shorter was not made here, or not to its end."""
+
+
+def ensure_secret(path: Path) -> str:
+    """The secret in that file, made on first use, readable by this account only.
+
+    Of several processes that make it at once, one does, and the others read it. Raises ClusterhubError for a
+    file that holds too little, such as one that a crash left empty: a secret that all know proves nothing.
+    """
+    try:
+        secret = _read(path)
+    except FileNotFoundError:
+        _make(path)
+        secret = _read(path)
+    if len(secret) < SHORTEST:
+        raise unusable(path, f"has {len(secret)} characters, and a secret at least {SHORTEST}")
+    return secret
+
+
+def unusable(path: Path, why: str) -> ClusterhubError:
+    """What to say of a secret that cannot be used."""
+    return ClusterhubError(
+        f"The file of a secret {why}.",
+        where=str(path),
+        next="Delete the file: the hub makes it anew when it is started.",
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except UnicodeDecodeError:
+        raise unusable(path, "is not plain text") from None
+
+
+def _make(path: Path) -> None:
+    """Writes a new secret, which appears under its name only once it is whole and on the disk."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # its mode is 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(beside, path)
+    except FileExistsError:
+        return  # another process was quicker
+    finally:
+        Path(beside).unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

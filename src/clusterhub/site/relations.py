@@ -46,6 +46,7 @@ def conflicts(site: Table) -> Iterator[Conflict]:
     yield from _profile_names(site, profiles)
     for position, profile in profiles:
         yield from _profile_on_cluster(("profile", position), profile, clusters)
+    yield from _several_slurm_clusters(clusters)
     yield from _login(site, clusters)
     yield from _sessions(site)
 
@@ -78,6 +79,31 @@ def _clusters(site: Table, clusters: Table) -> Iterator[Conflict]:
                 yield Conflict(
                     ("cluster", name, key), message, f'it with scheduler = "{only}" only', at_key=True
                 )
+
+
+def _several_slurm_clusters(clusters: Table) -> Iterator[Conflict]:
+    """The helper has one set of programs and one environment for them, whichever cluster a job is for."""
+    ours = [
+        (name, cluster)
+        for name, cluster in clusters.items()
+        if isinstance(cluster, Mapping) and cluster.get("scheduler") == "slurm"
+    ]
+    for name, cluster in ours[1:]:
+        first_name, first = ours[0]
+        for key in ("commands", "configuration"):
+            if _path(first, key) == _path(cluster, key):
+                continue
+            message = (
+                f'{key} is another one than that of cluster "{first_name}": for now, a hub speaks to several '
+                "Slurm clusters only where their commands and configuration are the same"
+            )
+            where = ("cluster", name, key) if key in cluster else ("cluster", name)
+            yield Conflict(where, message, "the same for both, or one hub for each", at_key=True)
+
+
+def _path(table: Table, key: str) -> object:
+    path = table.get(key)
+    return Path(path) if isinstance(path, str) else path
 
 
 def _profile_names(site: Table, profiles: list[tuple[int, Table]]) -> Iterator[Conflict]:
@@ -151,14 +177,20 @@ def _least(count: object) -> int:
 
 
 def _login(site: Table, clusters: Table) -> Iterator[Conflict]:
-    others = [
-        name
-        for name, cluster in clusters.items()
-        if isinstance(cluster, Mapping) and cluster.get("scheduler") == "slurm"
-    ]
-    if _table(site, "login").get("method") == "one-person" and others:
+    schedulers = {
+        name: cluster.get("scheduler") for name, cluster in clusters.items() if isinstance(cluster, Mapping)
+    }
+    others = [name for name, scheduler in schedulers.items() if scheduler == "slurm"]
+    method = _table(site, "login").get("method", "pam")
+    if method == "one-person" and others:
         message = f'only one person could use cluster "{others[0]}", which is not local'
         yield Conflict(("login", "method"), message, '"pam", or clusters with scheduler = "local" only')
+    if method == "pam":
+        for name, scheduler in schedulers.items():
+            if scheduler == "local":
+                message = "this serves only the person who runs the hub, and with PAM everybody may log in"
+                allowed = '"slurm", or method = "one-person" in [login]'
+                yield Conflict(("cluster", name, "scheduler"), message, allowed)
 
 
 def _sessions(site: Table) -> Iterator[Conflict]:

@@ -37,6 +37,8 @@ def site(tmp_path: Path) -> Site:
 url = "http://127.0.0.1:8000"
 id = "hub"
 state_directory = "{tmp_path}/state"
+[login]
+method = "one-person"
 [cluster.here]
 scheduler = "local"
 [environment]

@@ -60,11 +60,10 @@ starting_interval = "5s"
 directives = ["--licenses=matlab:2", "--exclusive"]
 configuration = "/etc/slurm/slurm.conf"
 
-[cluster.here]
-scheduler = "local"
-directory = "/srv/jobs"
-cpus = 4
-memory = "16 GiB"
+[cluster.other]
+scheduler = "slurm"
+commands = "/opt/slurm/bin/"
+configuration = "/etc/slurm/slurm.conf"
 
 [environment]
 path = "/shared/clusterhub/environments/current"
@@ -106,6 +105,26 @@ environment = "/shared/clusterhub/environments/course"
 variables = { OMP_NUM_THREADS = "1" }
 
 [[profile]]
+name = "there"
+cluster = "other"
+"""
+
+OF_ONE_MACHINE = """\
+[hub]
+url = "http://127.0.0.1:8000"
+
+[login]
+method = "one-person"
+
+[cluster.here]
+scheduler = "local"
+directory = "/srv/jobs"
+cpus = 4
+memory = "16 GiB"
+
+[environment]
+path = "/shared/clusterhub/environments/current"
+
+[[profile]]
 name = "here"
-cluster = "here"
 """

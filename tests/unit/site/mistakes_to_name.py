@@ -231,6 +231,27 @@ MISTAKES = {
     "one person on slurm": Mistake(
         '"pam"', '"one-person"', 6, ('cluster "main", which is not local',), '"pam"'
     ),
+    "everybody on local": Mistake(
+        'scheduler = "slurm"',
+        'scheduler = "local"',
+        10,
+        ("only the person who runs the hub",),
+        'method = "one-person" in [login]',
+    ),
+    "two configurations of Slurm": Mistake(
+        CLUSTERS,
+        f'{CLUSTERS}[cluster.b]\nscheduler = "slurm"\nconfiguration = "/etc/b.conf"\n',
+        13,
+        ('another one than that of cluster "main"', "for now"),
+        "one hub for each",
+    ),
+    "commands of one Slurm cluster only": Mistake(
+        CLUSTERS,
+        f'{CLUSTERS}commands = "/opt/a"\n[cluster.b]\nscheduler = "slurm"\n',
+        12,
+        ("commands is another one",),
+        "the same for both",
+    ),
     "partition on local": Mistake(CLUSTERS, LOCAL, 20, ("partition", "means nothing")),
     "gpus on local": Mistake(CLUSTERS, LOCAL, 30, ("gpus", 'whose scheduler is "local"')),
     "local key on slurm": cluster("cpus = 4", "means nothing", allows='scheduler = "local"'),

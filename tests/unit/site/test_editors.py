@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.unit.site.examples import OF_A_SITE, OF_EVERYTHING
+from tests.unit.site.examples import OF_A_SITE, OF_EVERYTHING, OF_ONE_MACHINE
 
 from clusterhub.site.editors import json_schema
 from clusterhub.site.schema import Site
@@ -26,7 +26,11 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("text", [OF_A_SITE, OF_EVERYTHING], ids=["the example", "everything"])
+@pytest.mark.parametrize(
+    "text",
+    [OF_A_SITE, OF_EVERYTHING, OF_ONE_MACHINE],
+    ids=["the example", "everything", "one machine"],
+)
 def test_good_files_are_good_to_an_editor(validator: jsonschema.Draft202012Validator, text: str) -> None:
     assert [error.message for error in validator.iter_errors(tomllib.loads(text))] == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.unit.site.examples import OF_A_SITE, OF_EVERYTHING
+from tests.unit.site.examples import OF_A_SITE, OF_EVERYTHING, OF_ONE_MACHINE
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.addresses import Ports
@@ -27,6 +27,7 @@ def site_with(
 ) -> Site:
     text = f"""
         hub.url = "{url}"
+        login.method = "{"one-person" if scheduler == "local" else "pam"}"
         cluster.main.scheduler = "{scheduler}"
         environment.path = "{environment}"
         [[profile]]
@@ -66,7 +67,6 @@ def test_every_key_is_read(everything: Site) -> None:
     assert site.sessions.ports == Ports(30000, 32000)
     assert (site.sessions.start_timeout, site.sessions.queue_timeout) == (600, 7 * 86400)
     assert site.clusters["main"].directives == ("--licenses=matlab:2", "--exclusive")
-    assert (site.clusters["here"].cpus, site.clusters["here"].memory) == (4, 16 * GIB)
     profile = site.profile_named("all")
     assert profile.partition == ("gpu", "gpu-long")
     assert profile.memory
@@ -78,8 +78,13 @@ def test_every_key_is_read(everything: Site) -> None:
     assert profile.prologue == 'module load cuda\nexport A="1"\n'
 
 
+def test_every_key_of_a_local_cluster_is_read() -> None:
+    here = parse(OF_ONE_MACHINE, PLACE).clusters["here"]
+    assert (here.directory, here.cpus, here.memory) == (Path("/srv/jobs"), 4, 16 * GIB)
+
+
 def test_clusters_know_their_names_and_profiles_their_clusters(everything: Site) -> None:
-    assert everything.cluster_of(everything.profile_named("here")).name == "here"
+    assert everything.cluster_of(everything.profile_named("there")).name == "other"
     assert everything.cluster_of(everything.profile_named("all")).name == "main"
 
 

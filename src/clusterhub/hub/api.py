@@ -37,12 +37,7 @@ class JobHandler(APIHandler):
 
     def json_body(self) -> Any:
         """The request's JSON. Raises HTTPError."""
-        if len(self.request.body) > MAX_BODY:
-            raise HTTPError(413, "A request of a job is a small JSON object.")
-        try:
-            return json.loads(self.request.body)
-        except ValueError:
-            raise HTTPError(400, "A request of a job is a JSON object.") from None
+        return parse_body(self.request.body)
 
     def refuse(self, error: ClusterhubError) -> HTTPError:
         """503 means "ask again"; 403 that asking again will not help."""
@@ -51,6 +46,16 @@ class JobHandler(APIHandler):
             return HTTPError(503, what)
         self.log.warning("Refused a job's request from %s: %s", self.request.remote_ip, error)
         return HTTPError(403, what)
+
+
+def parse_body(body: bytes) -> Any:
+    """The JSON in a request's body. Raises HTTPError."""
+    if len(body) > MAX_BODY:
+        raise HTTPError(413, "A request of a job is a small JSON object.")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):  # the latter for brackets in brackets
+        raise HTTPError(400, "A request of a job is a JSON object.") from None
 
 
 class ClaimHandler(JobHandler):

@@ -22,6 +22,11 @@ from clusterhub.spawner.tickets import Proof
 MAX_FIELD = 8192
 """Characters in the longest text a claim may hold (a munge credential is about 300)."""
 
+LAST_PORT = 65535
+
+MAX_RESTART = 2**31
+"""Beyond what any scheduler counts to."""
+
 
 class Refused(ClusterhubError):
     """This claim is not accepted, and trying again will not help."""
@@ -94,7 +99,8 @@ def _check_endpoint(said: Claim | Ready) -> None:
         address = ipaddress.ip_address(said.address)
     except ValueError:
         raise Refused("The job's address is not an IP address.") from None
-    if address.is_unspecified or address.is_multicast or not 0 < said.port < 65536 or said.restart < 0:  # noqa: PLR2004 - ports end there
+    countable = 0 < said.port <= LAST_PORT and 0 <= said.restart < MAX_RESTART
+    if address.is_unspecified or address.is_multicast or not countable:
         raise Refused("The job's address or port is not one to connect to.")
 
 
@@ -104,12 +110,12 @@ def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -
         raise Refused(f"A {kind.__name__.lower()} is a JSON object.")
     if body.get("version", VERSION) != VERSION:
         raise Refused(
-            f"This hub speaks version {VERSION} of the exchange, the job {body['version']!r:.20}.",
+            f"This hub speaks version {VERSION} of the exchange, and the job another one.",
             next="Start the session again: the job was submitted by another version of clusterhub.",
         )
     names = {each.name for each in fields(kind)}
     if set(body) != names:
-        wrong = ", ".join(sorted(f"{name!r:.40}" for name in set(body) ^ names))
+        wrong = ", ".join(sorted(f"{name!a:.40}" for name in set(body) ^ names))
         raise Refused(
             f"A {kind.__name__.lower()} has exactly the documented fields; differing: {wrong:.200}."
         )
@@ -119,11 +125,19 @@ def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -
         if each.name in nested:
             values[each.name] = nested[each.name](value)
             continue
-        expected = int if each.type == "int" else str
-        if type(value) is not expected or (isinstance(value, str) and len(value) > MAX_FIELD):
-            raise Refused(f"The field {each.name!r} is a {'number' if expected is int else 'text'}.")
+        if each.type == "int" and type(value) is not int:
+            raise Refused(f"The field {each.name!r} is a number.")
+        if each.type != "int" and not _is_plain_text(value):
+            raise Refused(
+                f"The field {each.name!r} is a text of at most {MAX_FIELD} printable ASCII characters."
+            )
         values[each.name] = value
     return kind(**values)
+
+
+def _is_plain_text(value: object) -> bool:
+    """True for what can be compared, encoded, resolved and written to a log as it is."""
+    return isinstance(value, str) and len(value) <= MAX_FIELD and value.isascii() and value.isprintable()
 
 
 @dataclass
@@ -237,7 +251,7 @@ async def check_address(claim: Claim | Ready, proof: Proof, peer: str) -> None:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(claim.node, claim.port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what cannot be a host name, such as a..b
         found = []
     if claim.address not in {info[4][0] for info in found}:
         raise Refused(

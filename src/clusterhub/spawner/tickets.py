@@ -8,6 +8,7 @@ key of the hub's and a nonce, so that a hub that was restarted still knows the t
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import os
@@ -23,6 +24,11 @@ from clusterhub.spawner.secret_files import ensure_secret, unusable
 
 UNMUNGE_TIMEOUT = 10.0
 """Seconds."""
+
+MOST_UNMUNGES = 8
+"""Processes at once: anybody who reaches the hub can ask for one."""
+
+_unmunges = asyncio.Semaphore(MOST_UNMUNGES)
 
 
 class TicketRefused(ClusterhubError):
@@ -69,9 +75,10 @@ def _mac(key: bytes, tag: str, nonce: str) -> str:
 
 async def check_munge_ticket(credential: str) -> Proof:
     """Decodes a munge credential, which uses it up. Raises TicketRefused."""
-    result = await command.run(
-        ("unmunge",), environment=os.environ, timeout=UNMUNGE_TIMEOUT, max_output=65536, stdin=credential
-    )
+    async with _unmunges:
+        result = await command.run(
+            ("unmunge",), environment=os.environ, timeout=UNMUNGE_TIMEOUT, max_output=65536, stdin=credential
+        )
     return parse_unmunge(result)
 
 

@@ -1,5 +1,6 @@
 """Only the job that the scheduler says is this person's, on this node, boards, and once."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -161,6 +162,14 @@ async def test_an_address_of_elsewhere_is_refused() -> None:
         {"port": 65536},
         {"port": "30001"},
         {"restart": -1},
+        {"restart": 10**4000},
+        {"claim": "é"},
+        {"claim": "\ud800"},
+        {"node": "n1\n"},
+        {"tag": "clusterhub:hub:\u00e9:"},
+        {"ticket": {"kind": "munge", "value": "MUNGE:\ud800:"}},
+        {"version": [[[]]]},
+        {"\ud800": 1},
         {"address": "evil.example.org"},
         {"address": "0.0.0.0"},  # noqa: S104 - not bound to
         {"address": "224.0.0.1"},
@@ -175,6 +184,38 @@ async def test_an_address_of_elsewhere_is_refused() -> None:
 async def test_a_claim_has_exactly_the_documented_fields(changes: dict[str, object]) -> None:
     with pytest.raises(Refused):
         await Session().claim(**changes)
+
+
+@pytest.mark.parametrize("claim", ["é", "\ud800", "ÿ" * 6])
+async def test_a_second_claim_is_refused_whatever_its_characters(claim: str) -> None:
+    session = Session(proof=replace(PROOF, payload=None))
+    await session.claim()
+    with pytest.raises(Refused, match="ASCII"):
+        await session.claim(claim=claim)
+
+
+async def test_a_name_that_cannot_be_resolved_is_refused() -> None:
+    session = Session(proof=Proof(uid=1001))
+    for node in ("n1..x", "n1." + "x" * 100):
+        with pytest.raises(Refused, match="not an address of node"):
+            await session.claim(node=node, address="10.99.0.1")
+
+
+async def test_only_a_few_tickets_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most = 0, 0
+
+    async def unmunge(*_argv: object, **_more: object) -> CommandResult:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return CommandResult(0, UNMUNGED, "")
+
+    monkeypatch.setattr("clusterhub.schedulers.command.run", unmunge)
+    proofs = await asyncio.gather(*(tickets.check_munge_ticket("MUNGE") for _ in range(50)))
+    assert {proof.uid for proof in proofs} == {1001}
+    assert most == tickets.MOST_UNMUNGES
 
 
 @given(

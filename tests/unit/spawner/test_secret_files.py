@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.spawner import secret_files, tickets
+from clusterhub.spawner import tickets
 from clusterhub.spawner.secret_files import ensure_secret
 
 
@@ -48,6 +48,6 @@ def test_who_comes_second_reads_what_the_first_made(tmp_path: Path, monkeypatch:
         target.write_text("f" * 64)
         link(source, target)
 
-    monkeypatch.setattr(secret_files.os, "link", overtaken)
+    monkeypatch.setattr(os, "link", overtaken)
     assert ensure_secret(path) == "f" * 64
     assert list(tmp_path.iterdir()) == [path]

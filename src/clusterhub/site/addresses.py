@@ -21,6 +21,9 @@ _BIND_ALLOWED = 'an address and a port, such as "127.0.0.1:8000", or ":8000" for
 _PORTS_ALLOWED = f'two ports from {LOWEST_PORT} to {HIGHEST_PORT}, such as "30000-32000"'
 _INTERFACE_ALLOWED = 'the name of a network interface, such as "ib0", or one address, such as "10.1.0.5"'
 _PATH_ALLOWED = 'a path from the root, such as "/shared/clusterhub"'
+_PLAIN_PATH_ALLOWED = (
+    'a path from the root without spaces, "%", "\\" and "..", such as "/shared/clusterhub/sessions"'
+)
 _DROP_INS_ALLOWED = (
     'a path from the root, or one that is relative to the directory of site.toml, such as "conf.d"'
 )
@@ -28,6 +31,8 @@ _HOME_ALLOWED = 'a path from the root or from "~", which may have {person} in it
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+# No wider than what `clusterhub.privileged.helper.configuration` takes.
+_PLAIN_PATH = re.compile(r"(/[^\s/%\\]+)+")
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.:@-]{0,14}")
 
 
@@ -141,7 +146,20 @@ def _read_path(given: object) -> Path:
     text = _path_text(given, _PATH_ALLOWED)
     if not text.startswith("/"):
         raise Refused(f"{quoted(text)} does not begin at the root", _PATH_ALLOWED)
-    return Path(posixpath.normpath(text))
+    # normpath keeps two slashes at the beginning, as POSIX allows.
+    return Path("/" + posixpath.normpath(text).lstrip("/"))
+
+
+def is_plain(path: Path) -> bool:
+    """True for a path that job schedulers and the helper take as it is."""
+    return _PLAIN_PATH.fullmatch(str(path)) is not None and ".." not in str(path)
+
+
+def _read_plain_path(given: object) -> Path:
+    path = _read_path(given)
+    if not is_plain(path):
+        raise Refused(f"{quoted(str(path))} is not a path that can be used here", _PLAIN_PATH_ALLOWED)
+    return path
 
 
 def _read_drop_ins(given: object) -> Path:
@@ -172,5 +190,6 @@ PORTS = Kind(
 )
 INTERFACE = Kind("interface or address", _read_interface, {"type": "string", "minLength": 1})
 PATH = Kind("path", _read_path, {"type": "string", "pattern": "^/"})
+PLAIN_PATH = Kind("path", _read_plain_path, {"type": "string", "pattern": r"^/[^\s%\\]*$"})
 DROP_INS = Kind("path", _read_drop_ins, {"type": "string", "pattern": "^[^~]"})
 WORKING_DIRECTORY = Kind("path", _read_working_directory, {"type": "string", "pattern": "^(/|~(/|$))"})

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import PrivateAttr
 
-from clusterhub.site.addresses import PATH
+from clusterhub.site.addresses import PATH, PLAIN_PATH
 from clusterhub.site.directives import DIRECTIVE
 from clusterhub.site.kinds import COUNT, DURATION, SIZE, ListOf, matching, one_of
 from clusterhub.site.section import Section, key
@@ -54,7 +54,10 @@ class Cluster(Section):
         derived="they are looked for in `PATH`",
     )
     job_name: Annotated[str, JOB_NAME] = key(
-        "Name of all jobs of this hub.", example="jupyter", default="clusterhub"
+        "Name of all jobs of this hub, by which it finds them in the queue; after a change it no longer "
+        "sees the sessions that run.",
+        example="jupyter",
+        default="clusterhub",
     )
     queue_interval: Annotated[int, DURATION] = key(
         "How often the queue is looked at, once for all sessions.",
@@ -79,7 +82,7 @@ class Cluster(Section):
         default=None,
         derived="Slurm's own",
     )
-    directory: Annotated[Path, PATH] | None = key(
+    directory: Annotated[Path, PLAIN_PATH] | None = key(
         "Local only: where the records of jobs are kept.",
         example="/var/lib/clusterhub/local/main",
         default=None,

@@ -85,4 +85,4 @@ def _bind(url: str) -> str:
 def _id(url: str) -> str:
     parts = urlsplit(url)
     place = f"{parts.hostname}-{parts.port}" if parts.port else f"{parts.hostname}"
-    return re.sub(r"[^a-z0-9._]+", "-", place.lower()).strip("-._")[:64].rstrip("-._") or "hub"
+    return re.sub(r"[^a-z0-9.]+", "-", place.lower()).strip("-.")[:64].rstrip("-.") or "hub"

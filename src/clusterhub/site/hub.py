@@ -13,14 +13,14 @@ from clusterhub.site.section import Section, key
 
 HUB_ID = matching(
     "a hub's id",
-    r"(?=.{1,64}$)[a-z0-9]+(?:[._-]+[a-z0-9]+)*",
-    'lower-case letters and digits, with ".", "-" or "_" between them, such as "hub.example.org"',
+    r"(?=.{1,64}$)[a-z0-9]+(?:[.-]+[a-z0-9]+)*",
+    'lower-case letters and digits, with "." or "-" between them, such as "hub.example.org"',
 )
 METHOD = one_of("a way to log in", "pam", "one-person")
 PAM_SERVICE = matching(
     "the name of a PAM service",
-    r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
-    'the name of a file in /etc/pam.d, such as "login" or "sshd"',
+    r"[a-z0-9_][a-z0-9_-]*",
+    'the name of a file in /etc/pam.d, in lower-case letters, such as "login" or "sshd"',
 )
 
 

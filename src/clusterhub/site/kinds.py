@@ -51,15 +51,21 @@ class ListOf:
     allowed: str
     single: bool = False
     may_be_empty: bool = False
+    most: int | None = None
 
     def read(self, given: object) -> object:
-        """The items, each still to be read. Raises `Refused` for no list, an empty one, an item twice."""
+        """The items, each still to be read.
+
+        Raises `Refused` for no list, an empty one, one that is too long, an item twice.
+        """
         if isinstance(given, str) and self.single:
             return (given,)
         if not isinstance(given, list | tuple):
             raise Refused(f"{shown(given)} is not a list", self.allowed)
         if not given and not self.may_be_empty:
             raise Refused("the list is empty", f"{self.allowed}; or leave the key out")
+        if self.most is not None and len(given) > self.most:
+            raise Refused(f"the list has {len(given)} items", f"at most {self.most}")
         for position, item in enumerate(given):
             if item in given[:position]:
                 raise Refused(f"{shown(item)} is in the list twice", "each item once", at=(position,))
@@ -74,6 +80,8 @@ class ListOf:
         array = {**handler(schema), "uniqueItems": True}
         if not self.may_be_empty:
             array["minItems"] = 1
+        if self.most is not None:
+            array["maxItems"] = self.most
         return {"anyOf": [array["items"], array]} if self.single else array
 
 

@@ -26,16 +26,22 @@ from clusterhub.site.section import Section, key
 
 Interface = Literal["lab", "notebook", "terminal"]
 
-_NAME = r"[^\s,;:='\"`\\$|&<>()\[\]{}*?!#-][^\s,;='\"`\\$|&<>()\[\]{}*?!#]*"
+# These are no wider than what `clusterhub.privileged.helper.options` lets through.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,127}"
+_MOST_NAMES = 32
 PARTITION = matching(
     "the name of a partition", _NAME, 'one name, such as "gpu"; several as ["gpu", "gpu-long"]'
 )
 ACCOUNT = matching("the name of an account", _NAME, 'one name, such as "physics"')
 QOS = matching("the name of a QOS", _NAME, 'one name, such as "interactive"')
-RESERVATION = matching("the name of a reservation", rf"{_NAME}(,{_NAME})*", 'a name, such as "course-monday"')
+RESERVATION = matching(
+    "the name of a reservation",
+    rf"{_NAME}(?:,{_NAME}){{0,{_MOST_NAMES - 1}}}",
+    'a name, such as "course-monday"',
+)
 CONSTRAINT = matching(
     "a constraint",
-    r"[A-Za-z0-9_(\[][A-Za-z0-9_.,:&|*()\[\]+-]*",
+    r"[A-Za-z0-9_(\[][A-Za-z0-9_.,:&|*()\[\]-]{0,255}",
     'features of nodes, as sbatch takes them, such as "avx512" or "rack1|rack2", without spaces',
 )
 INTERFACE = one_of("an interface", "lab", "notebook", "terminal")
@@ -94,7 +100,12 @@ class Profile(Section):
     )
     partition: Annotated[
         tuple[Annotated[str, PARTITION], ...],
-        ListOf("name or list of names", 'a name, or a list such as ["gpu", "gpu-long"]', single=True),
+        ListOf(
+            "name or list of names",
+            'a name, or a list such as ["gpu", "gpu-long"]',
+            single=True,
+            most=_MOST_NAMES,
+        ),
     ] = key(
         "Partition, or several of which the scheduler takes the first that can.",
         example="gpu",

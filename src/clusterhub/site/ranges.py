@@ -22,7 +22,7 @@ from clusterhub.site.section import Section, key
 
 GPU_TYPE = matching(
     "a GPU type",
-    r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
+    r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,127}",
     'the scheduler\'s name of the model, such as "h200" or "a100_3g.20gb"',
 )
 PER = one_of("a way to count memory", "node", "cpu")

@@ -7,11 +7,13 @@ hide one between two others. Values of a wrong type are passed over here; the ta
 from __future__ import annotations
 
 import difflib
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterhub.site.addresses import is_plain
 from clusterhub.site.cluster import ONLY_FOR
 from clusterhub.site.derived import sessions_directory
 from clusterhub.site.kinds import SLUG, shown
@@ -49,6 +51,7 @@ def conflicts(site: Table) -> Iterator[Conflict]:
     yield from _several_slurm_clusters(clusters)
     yield from _login(site, clusters)
     yield from _sessions(site)
+    yield from _local_records(site, clusters)
 
 
 def _table(table: Table, name: str) -> Table:
@@ -197,9 +200,27 @@ def _sessions(site: Table) -> Iterator[Conflict]:
     path = _table(site, "environment").get("path")
     if not isinstance(path, str) or not path.startswith("/") or "directory" in _table(site, "sessions"):
         return
-    if sessions_directory(Path(path)).parent == Path("/"):
+    directory = sessions_directory(Path(posixpath.normpath(path)))
+    if directory.parent == Path("/") or not is_plain(directory):
         yield Conflict(
             ("environment", "path"),
             "where the logs of sessions go does not follow from this path",
             'directory in [sessions], such as directory = "/shared/clusterhub/sessions", besides it',
         )
+
+
+def _local_records(site: Table, clusters: Table) -> Iterator[Conflict]:
+    path = _table(site, "hub").get("state_directory")
+    if not isinstance(path, str) or not path.startswith("/") or is_plain(Path(posixpath.normpath(path))):
+        return
+    for name, cluster in clusters.items():
+        if (
+            isinstance(cluster, Mapping)
+            and cluster.get("scheduler") == "local"
+            and "directory" not in cluster
+        ):
+            message = f'the records of cluster "{name}" cannot be kept under this path'
+            allowed = (
+                f'a path without spaces, "%", "\\" and "..", or directory in [cluster.{name}] besides it'
+            )
+            yield Conflict(("hub", "state_directory"), message, allowed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from clusterhub.site.addresses import INTERFACE, PATH, PORTS, Ports
+from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
 from clusterhub.site.kinds import DURATION
 from clusterhub.site.section import Section, key
 
@@ -37,7 +37,7 @@ class Sessions(Section):
         "Where sessions listen, where they log, and how long they may take to start. May be left out."
     )
 
-    directory: Annotated[Path, PATH] = key(
+    directory: Annotated[Path, PLAIN_PATH] = key(
         "Where the logs of sessions go, in a directory for each person. This machine and the nodes need to "
         "see it at this path.",
         example="/shared/clusterhub/sessions",

@@ -158,6 +158,31 @@ MISTAKES = {
     "internal url with path": hub('internal_url = "http://gateway:8081/hub"', "has a path"),
     "bind without port": hub('bind = "127.0.0.1"', "not an address and a port", allows="127.0.0.1:8000"),
     "bad id": hub('id = "a:b"', "not a hub's id"),
+    "id with an underscore": hub('id = "my_hub"', "not a hub's id", allows='"." or "-"'),
+    "sessions under a path with a space": sessions(
+        'directory = "/shared/my sessions"', "not a path that can be used", allows="without spaces"
+    ),
+    "sessions under a path with a percent sign": sessions(
+        'directory = "/shared/%u"', "not a path that can be used"
+    ),
+    "sessions under a path with dots": sessions('directory = "/shared/a..b"', "not a path that can be used"),
+    "environment with a space": Mistake(
+        f'"{ENVIRONMENT}"', '"/my shared/environments/current"', 13, ("does not follow",), "[sessions]"
+    ),
+    "local records under a path with a space": Mistake(
+        OF_A_SITE[: OF_A_SITE.index("[environment]")],
+        '[hub]\nurl = "http://a"\nstate_directory = "/a b"\n'
+        '[login]\nmethod = "one-person"\n[cluster.main]\nscheduler = "local"\n',
+        3,
+        ('records of cluster "main"',),
+        "directory in [cluster.main]",
+    ),
+    "service in capitals": Mistake('"pam"', '"pam"\npam_service = "SSHD"', 7, ("not the name of a PAM",)),
+    "partition in another alphabet": Mistake(PARTITION, 'partition = "größe"', 28, ("not the name",)),
+    "more partitions than can be": Mistake(
+        PARTITION, f"partition = {[f'p{number}' for number in range(33)]}", 28, ("33 items",), "at most 32"
+    ),
+    "constraint with a plus": profile('constraint = "a+b"', "not a constraint"),
     "ports the wrong way round": sessions(
         'ports = "32000-30000"', "begins above its end", allows="30000-32000"
     ),

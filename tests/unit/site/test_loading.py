@@ -106,6 +106,7 @@ def test_a_profile_runs_on_the_only_cluster_and_is_titled_by_its_name() -> None:
         ("http://hub.example.org", "http://:80/", "hub.example.org"),
         ("http://HUB.example.org:8000", "http://:8000/", "hub.example.org-8000"),
         ("https://hub.example.org", "http://127.0.0.1:8000/", "hub.example.org"),
+        ("https://my_hub.example.org", "http://127.0.0.1:8000/", "my-hub.example.org"),
         ("https://hub.example.org/jupyter", "http://127.0.0.1:8000/jupyter/", "hub.example.org"),
     ],
 )

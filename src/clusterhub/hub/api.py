@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
@@ -13,6 +14,9 @@ from clusterhub.spawner.boarding import Boarding, Later
 
 MAX_BODY = 32768
 """Bytes; a claim is under 2 KiB."""
+
+FORWARDED = ("X-Forwarded-For", "Forwarded")
+"""The first is what configurable-http-proxy adds to every request."""
 
 SETTING = "clusterhub"
 """Where the hub's web application keeps its `clusterhub.spawner.clusters.Clusters`."""
@@ -37,6 +41,7 @@ class JobHandler(APIHandler):
 
     def json_body(self) -> Any:
         """The request's JSON. Raises HTTPError."""
+        refuse_forwarded(self.request.headers)
         return parse_body(self.request.body)
 
     def refuse(self, error: ClusterhubError) -> HTTPError:
@@ -46,6 +51,12 @@ class JobHandler(APIHandler):
             return HTTPError(503, what)
         self.log.warning("Refused a job's request from %s: %s", self.request.remote_ip, error)
         return HTTPError(403, what)
+
+
+def refuse_forwarded(headers: Mapping[str, str]) -> None:
+    """Raises HTTPError for what came through the proxy: its peer would be the proxy, on this machine."""
+    if any(name in headers for name in FORWARDED):
+        raise HTTPError(403, "Jobs ask the hub itself, not through its proxy.")
 
 
 def parse_body(body: bytes) -> Any:

@@ -95,13 +95,23 @@ def parse_ready(body: object) -> Ready:
 
 
 def _check_endpoint(said: Claim | Ready) -> None:
+    address = _address(said)
+    countable = 0 < said.port <= LAST_PORT and 0 <= said.restart < MAX_RESTART
+    if address.is_unspecified or address.is_multicast or not countable:
+        raise Refused("The job's address or port is not one to connect to.")
+
+
+def _address(said: Claim | Ready) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address where the connection would go: what is mapped into IPv6 is IPv4."""
     try:
         address = ipaddress.ip_address(said.address)
     except ValueError:
         raise Refused("The job's address is not an IP address.") from None
-    countable = 0 < said.port <= LAST_PORT and 0 <= said.restart < MAX_RESTART
-    if address.is_unspecified or address.is_multicast or not countable:
-        raise Refused("The job's address or port is not one to connect to.")
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.scope_id is not None:  # free text, which would become part of a URL
+        raise Refused("The job's address is not one to connect to.")
+    return address.ipv4_mapped or address
 
 
 def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -> Any:
@@ -158,6 +168,8 @@ class Expectation:
     """Called when the job says that it serves."""
     any_address: bool = False
     """The operator named an interface, whose address munge and the scheduler need not know."""
+    local: bool = False
+    """The cluster is this machine: sessions listen on its own addresses, such as loopback, on no other."""
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
     """Which claim was accepted for each job and restart."""
 
@@ -185,9 +197,10 @@ class Boarding:
         expected = self._find(claim.tag, claim.job)
         proof = await self._prove(expected, claim)
         job = await expected.find_job(claim.job)
-        check_job(expected, claim, job)
+        node = check_job(expected, claim, job)
+        check_place(expected, claim)
         if not expected.any_address:
-            await check_address(claim, proof, peer)
+            await check_address(claim, node, proof, peer)
         previous = expected.accepted.setdefault((claim.job, claim.restart), claim.claim)
         if not hmac.compare_digest(previous, claim.claim):
             raise Refused(
@@ -206,9 +219,10 @@ class Boarding:
         expected = self._find(ready.tag, ready.job)
         if not expected.owns_token(token):
             raise Refused("The token is not this session's.", where=f"job {ready.job}")
-        check_job(expected, ready, await expected.find_job(ready.job))
+        node = check_job(expected, ready, await expected.find_job(ready.job))
+        check_place(expected, ready)
         if not expected.any_address:
-            await check_address(ready, Proof(), peer)
+            await check_address(ready, node, Proof(), peer)
         expected.ready(ready)
 
     def _find(self, tag: str, job: str) -> Expectation:
@@ -226,8 +240,11 @@ class Boarding:
         return proof
 
 
-def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> None:
-    """Raises unless the scheduler says that this job is this session's and runs on this node."""
+def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> str:
+    """The scheduler's name of the node, if it says that this job is this session's and runs there.
+
+    Raises Refused and Later.
+    """
     if job is None or job.state in (JobState.QUEUED, JobState.UNKNOWN):
         raise Later("The scheduler does not show this job as running yet.", where=f"job {claim.job}")
     if not job.state.is_live:
@@ -236,26 +253,63 @@ def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> N
         raise Refused("The scheduler says that this job is not this session's.", where=f"job {claim.job}")
     if claim.restart < job.restarts:
         raise Refused("The scheduler has restarted this job since.", where=f"job {claim.job}")
-    nodes = {node.partition(".")[0] for node in job.nodes}
+    nodes = {node.partition(".")[0]: node for node in job.nodes}
     if claim.node.partition(".")[0] not in nodes:
         raise Refused(
             f"The scheduler has this job on {', '.join(sorted(nodes))}, not on {claim.node!r:.80}.",
             where=f"job {claim.job}",
         )
+    return nodes[claim.node.partition(".")[0]]
 
 
-async def check_address(claim: Claim | Ready, proof: Proof, peer: str) -> None:
-    """Raises Refused unless the address is the node's: by munge's word, by its name, or as we see it."""
+def check_place(expected: Expectation, said: Claim | Ready) -> None:
+    """Raises Refused for an address of the hub's own machine, unless that is where the sessions are.
+
+    On loopback, and on the link, listen services that trust whoever reaches them, the hub's among them.
+    """
+    address = _address(said)
+    if expected.local:
+        if not _is_of_this_machine(address):
+            raise Refused(
+                f"{said.address} is not an address of this machine, which is the cluster.",
+                where=f"job {said.job}",
+            )
+    elif address.is_loopback or address.is_link_local:
+        raise Refused(
+            f"{said.address} is not an address at which a node can be reached.",
+            where=f"job {said.job}",
+            next="The operator names an address or interface that hub and nodes share: [hub] internal_url, "
+            "[sessions] interface.",
+        )
+
+
+def _is_of_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IP's versions
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))  # the kernel knows its own
+        except OSError:
+            return False
+    return True
+
+
+async def check_address(claim: Claim | Ready, node: str, proof: Proof, peer: str) -> None:
+    """Raises Refused unless the address is the node's: by munge's word, by its name, or as we see it.
+
+    ``node`` is the scheduler's name of it; in the domain that a job names could be anybody's addresses.
+    """
     if claim.address in (proof.address, peer):
         return
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(claim.node, claim.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # the latter for what cannot be a host name, such as a..b
+        found = await loop.getaddrinfo(node, claim.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # the latter for what cannot be a host name
         found = []
     if claim.address not in {info[4][0] for info in found}:
         raise Refused(
-            f"{claim.address} is not an address of node {claim.node!r:.80}.",
+            f"{claim.address} is not an address of node {node!r:.80}.",
             where=f"job {claim.job}",
             next="If nodes have several networks, the operator names the one to use: [sessions] interface.",
         )

@@ -48,18 +48,17 @@ class Session:
         self.boarded: list[Claim] = []
         self.readies: list[Ready] = []
         self.boarding = Boarding()
-        self.boarding.expect(
-            Expectation(
-                TAG,
-                "alice",
-                1001,
-                find_job=self.find,
-                check_ticket=self.check,
-                board=self.board,
-                owns_token=lambda token: token == "token",
-                ready=self.readies.append,
-            )
+        self.expectation = Expectation(
+            TAG,
+            "alice",
+            1001,
+            find_job=self.find,
+            check_ticket=self.check,
+            board=self.board,
+            owns_token=lambda token: token == "token",
+            ready=self.readies.append,
         )
+        self.boarding.expect(self.expectation)
 
     async def find(self, job_id: str) -> Job | None:
         return self.job if job_id == "17" else None
@@ -173,6 +172,8 @@ async def test_an_address_of_elsewhere_is_refused() -> None:
         {"address": "evil.example.org"},
         {"address": "0.0.0.0"},  # noqa: S104 - not bound to
         {"address": "224.0.0.1"},
+        {"address": "::ffff:0.0.0.0"},
+        {"address": "fd00::1%@elsewhere"},
         {"node": None},
         {"node": "n" * 9000},
         {"ticket": "MUNGE"},
@@ -194,11 +195,52 @@ async def test_a_second_claim_is_refused_whatever_its_characters(claim: str) -> 
         await session.claim(claim=claim)
 
 
-async def test_a_name_that_cannot_be_resolved_is_refused() -> None:
+@pytest.mark.parametrize("name", ["n1..x", "n1." + "x" * 100])
+async def test_a_name_that_cannot_be_resolved_is_refused(name: str) -> None:
+    session = Session(replace(RUNNING, nodes=(name,)), proof=Proof(uid=1001))
+    with pytest.raises(Refused, match="not an address of node"):
+        await session.claim(address="10.99.0.1")
+
+
+async def test_the_node_is_looked_up_by_the_schedulers_name_not_the_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def getaddrinfo(host: str, port: int, **_more: object) -> list[Any]:
+        return [(0, 0, 0, "", ("10.99.0.1" if host == "n1.elsewhere.example" else "10.77.0.11", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     session = Session(proof=Proof(uid=1001))
-    for node in ("n1..x", "n1." + "x" * 100):
-        with pytest.raises(Refused, match="not an address of node"):
-            await session.claim(node=node, address="10.99.0.1")
+    said = {**CLAIM, "node": "n1.elsewhere.example"}
+    with pytest.raises(Refused, match="not an address of node 'n1'"):
+        await session.boarding.claim({**said, "address": "10.99.0.1"}, "10.88.0.1")
+    await session.boarding.claim(said, "10.88.0.1")
+
+
+HERE = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1"]
+
+
+@pytest.mark.parametrize("any_address", [False, True])
+@pytest.mark.parametrize("address", HERE)
+async def test_a_job_elsewhere_announces_no_address_of_this_machine(address: str, any_address: bool) -> None:
+    session = Session(proof=Proof(uid=1001, address=address))
+    session.expectation.any_address = any_address
+    with pytest.raises(Refused, match="can be reached"):
+        await session.boarding.claim({**CLAIM, "address": address}, address)
+    with pytest.raises(Refused, match="can be reached"):
+        await session.boarding.ready({**READY, "address": address}, "token", address)
+    assert not session.boarded
+    assert not session.readies
+
+
+async def test_a_job_on_this_machine_announces_only_an_address_of_this_machine() -> None:
+    session = Session(proof=Proof(uid=1001))
+    session.expectation.local = True
+    await session.boarding.claim({**CLAIM, "address": "127.0.0.1"}, "127.0.0.1")
+    await session.boarding.ready({**READY, "address": "127.0.0.1"}, "token", "127.0.0.1")
+    for any_address in (False, True):
+        session.expectation.any_address = any_address
+        with pytest.raises(Refused, match="not an address of this machine"):
+            await session.boarding.claim({**CLAIM, "address": "192.0.2.1"}, "192.0.2.1")
 
 
 async def test_only_a_few_tickets_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

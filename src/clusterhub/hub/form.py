@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader
 
+from clusterhub.errors import ClusterhubError
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE
 from clusterhub.spawner.interfaces import INTERFACES
+from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -31,9 +33,13 @@ def _environment() -> Environment:
 
 
 async def options_form(spawner: ClusterSpawner) -> str:
-    """The form's HTML for the person whose server this is."""
+    """The form's HTML for the person whose server this is, or why there is none at the moment."""
     clusters = spawner.clusters
-    account = await clusters.broker.account(spawner.user.name, max_age=ACCOUNT_AGE)
+    try:
+        account = await clusters.broker.account(spawner.user.name, max_age=ACCOUNT_AGE)
+    except ClusterhubError as error:
+        spawner.log.error("No form for %s: %s", spawner.user.name, error)
+        return f'<div class="alert alert-danger" role="alert">{as_html(error.explanation)}</div>'
     profiles = clusters.site.profiles_for(account.name, account.groups)
     if not profiles:
         return NO_PROFILE

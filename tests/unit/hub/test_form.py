@@ -1,10 +1,14 @@
 """The start page's form shows what may be chosen, and what was chosen before."""
 
+import logging
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 from tests.unit.spawner.conftest import SITE
 
-from clusterhub.hub.form import choice_from_form, render_form
+from clusterhub.hub.form import choice_from_form, options_form, render_form
+from clusterhub.privileged.broker import BrokerError
 from clusterhub.site.loading import parse
 from clusterhub.spawner.options import parse_choice
 
@@ -40,3 +44,18 @@ def test_what_the_form_sends_is_the_choice_of_the_chosen_profile_only() -> None:
     assert choice_from_form(form) == {"profile": "interactive", "cpus": ["2"], "memory": ["8 GiB"]}
     assert parse_choice(choice_from_form(form), SITE_READ, "bob", ()).cpus == 2
     assert choice_from_form({}) == {}
+
+
+async def test_without_an_answer_of_the_helper_the_page_says_so() -> None:
+    async def account(_name: str, **_more: object) -> Any:
+        raise BrokerError("The helper <did> not answer.", next="Look at sudo's log.")
+
+    spawner = SimpleNamespace(
+        clusters=SimpleNamespace(broker=SimpleNamespace(account=account)),
+        user=SimpleNamespace(name="alice"),
+        log=logging.getLogger("test"),
+    )
+    html = await options_form(cast("Any", spawner))
+    assert 'role="alert"' in html
+    assert "The helper &lt;did&gt; not answer." in html
+    assert "Look at sudo&#x27;s log." in html

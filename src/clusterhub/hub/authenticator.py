@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import pwd
 from typing import Any
 
 from jupyterhub.auth import Authenticator
@@ -100,7 +101,8 @@ class OnePersonAuthenticator(ClusterAuthenticator):
     async def account(self, clusters: Clusters, name: str, password: str, address: str) -> Account:  # noqa: ARG002 - as in its base
         """See `ClusterAuthenticator.account`."""
         expected = os.environ.get(PASSWORD_VARIABLE, "")
-        if not expected or not hmac.compare_digest(password.encode(), expected.encode()):
+        is_right = hmac.compare_digest(password.encode(), expected.encode())
+        if not expected or not is_right or name != pwd.getpwuid(os.geteuid()).pw_name:
             raise Refusal("User name or password is wrong. They were printed when the hub was started.")
         return await clusters.broker.account(name)
 

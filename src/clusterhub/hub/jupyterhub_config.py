@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
 from clusterhub.hub.api import HANDLERS, SETTING
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
@@ -30,13 +31,10 @@ def ending_on_page(_current_user: object) -> Callable[[str, str], Ending | None]
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it
 c.merge(as_config(resolve(site)))
 c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
-c.ClusterSpawner.options_form = options_form
-c.ClusterSpawner.options_from_form = choice_from_form
-c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", []), *HANDLERS, *ENDING_HANDLERS]
-c.JupyterHub.tornado_settings = {**c.JupyterHub.get("tornado_settings", {}), SETTING: clusters}
-c.JupyterHub.services = [*c.JupyterHub.get("services", []), api.service()]
-c.JupyterHub.load_roles = [*c.JupyterHub.get("load_roles", []), api.role()]
-c.JupyterHub.template_vars = {
-    **c.JupyterHub.get("template_vars", {}),
-    "clusterhub_ending": ending_on_page,
-}
+set_unless_said(c, "ClusterSpawner", "options_form", options_form, also="Spawner")
+set_unless_said(c, "ClusterSpawner", "options_from_form", choice_from_form, also="Spawner")
+add_to_list(c, "JupyterHub", "extra_handlers", [*HANDLERS, *ENDING_HANDLERS])
+add_to_list(c, "JupyterHub", "services", [api.service()])
+add_to_list(c, "JupyterHub", "load_roles", [api.role()])
+add_to_table(c, "JupyterHub", "tornado_settings", {SETTING: clusters})
+add_to_table(c, "JupyterHub", "template_vars", {"clusterhub_ending": ending_on_page})

@@ -36,6 +36,8 @@ START_SECONDS = 600
 TIDY_SECONDS = 120.0
 MEMORY_SHARE = 0.85
 """Of the memory that is free: sessions are not started beyond it."""
+ENOUGH_TO_TELL = 50
+"""Sessions; what fewer of them take of the memory is lost in what else the machine does."""
 JOBHOLDERS = ("alice", "bob", "carol")
 
 CONFIGURATION = """\
@@ -218,7 +220,9 @@ def look_at_each(
             if fitting < count:
                 say(f"{count} sessions need more memory than there is; measured with {fitting}")
             crowd.ensure_sessions(fitting)
-            say(f"{crowd.system}: {fitting} sessions, {(before - _available_mib()) / fitting:.1f} MiB each")
+            if fitting >= ENOUGH_TO_TELL:
+                each = (before - _available_mib()) / fitting
+                say(f"{crowd.system}: {fitting} sessions, {each:.1f} MiB each")
             seen = look(crowd)
             if crowd.running() != fitting:
                 raise ClusterhubError(f"{crowd.system}: {crowd.running()} of {fitting} jobs run.")
@@ -233,7 +237,7 @@ def look_at_each(
 
 def _fitting(present: int, wanted: int, before: float) -> int:
     """How many sessions the memory allows, by what those that are present took of it."""
-    if present < 50:  # too few to tell
+    if present < ENOUGH_TO_TELL:
         return wanted
     each = max((before - _available_mib()) / present, 0.1)
     return min(wanted, present + int(MEMORY_SHARE * _available_mib() / each))

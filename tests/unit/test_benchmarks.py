@@ -24,6 +24,7 @@ Remote Procedure Call statistics by message type
 \tREQUEST_PARTITION_INFO                  ( 2009) count:65     ave_time:265    total_time:17266
 \tREQUEST_JOB_INFO_SINGLE                 ( 2021) count:64     ave_time:510    total_time:32671
 \tREQUEST_SUBMIT_BATCH_JOB                ( 4003) count:48     ave_time:2167   total_time:104037
+\tMESSAGE_NODE_REGISTRATION_STATUS        ( 1002) count:2      ave_time:341    total_time:682
 \tREQUEST_STATS_INFO                      ( 2035) count:2      ave_time:156    total_time:313
 
 Remote Procedure Call statistics by user
@@ -45,7 +46,7 @@ def benchmark_module(name: str) -> ModuleType:
     return module
 
 
-def test_calls_are_counted_once_by_type_and_not_again_by_user() -> None:
+def test_calls_are_counted_by_type_and_neither_again_by_user_nor_those_of_nodes() -> None:
     assert benchmark_module("_sdiag").read_rpcs(SDIAG) == {
         "REQUEST_PARTITION_INFO": 65,
         "REQUEST_JOB_INFO_SINGLE": 64,

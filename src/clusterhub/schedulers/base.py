@@ -27,6 +27,8 @@ class Scheduler(ABC):
     """The scheduler's name in site.toml."""
     acting: ClassVar[tuple[str, ...]]
     """Names of the programs that act for a person; only these are the helper's to run."""
+    runs_here: ClassVar[bool] = False
+    """True where jobs run on the hub's own machine."""
     environment: Mapping[str, str] = MappingProxyType({})
     """What every command of this scheduler needs in its environment. Jobs inherit it."""
     look_environment: Mapping[str, str] = MappingProxyType({})

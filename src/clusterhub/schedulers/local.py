@@ -40,6 +40,7 @@ class LocalScheduler(Scheduler):
     """
 
     kind: ClassVar[str] = "local"
+    runs_here: ClassVar[bool] = True
     acting: ClassVar[tuple[str, ...]] = (PROGRAM,)
     reasons = MappingProxyType(
         {

@@ -42,6 +42,8 @@ class Cancellations:
         self._clusters = clusters
         self._path = path
         self._tasks: dict[Doomed, asyncio.Task[None]] = {}
+        self._elsewhere: list[Doomed] = []
+        """On clusters that site.toml does not name now, and may again."""
 
     def __contains__(self, job: tuple[str, str]) -> bool:
         """True for (cluster, job id) while that job is being ended: it is nobody's to adopt."""
@@ -56,8 +58,10 @@ class Cancellations:
         except (OSError, ValueError, TypeError) as error:
             log.warning("Jobs that were to end may go on: %s cannot be read: %s", self._path, error)
             return
+        known = self._clusters.site.clusters
+        self._elsewhere = [doomed for doomed in left if doomed.cluster not in known]
         for doomed in left:
-            if doomed.cluster in self._clusters.site.clusters:
+            if doomed.cluster in known:
                 self._follow(doomed)
 
     async def cancel(self, cluster: str, person: str, job_id: str) -> None:
@@ -81,21 +85,25 @@ class Cancellations:
 
     def _save(self) -> None:
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps([asdict(doomed) for doomed in self._tasks]), encoding="utf-8")
+        fresh.write_text(
+            json.dumps([asdict(doomed) for doomed in (*self._elsewhere, *self._tasks)]), encoding="utf-8"
+        )
         fresh.replace(self._path)
 
     async def _see_it_end(self, doomed: Doomed, tried: asyncio.Event) -> None:
         watch = self._clusters[doomed.cluster].watch
-        while not watch.is_over(doomed.job):
-            pause = TAKEN_PAUSE
-            try:
-                await self._try(doomed)
-            except ClusterhubError as error:
-                log.warning("Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error)
-                pause = REFUSED_PAUSE
+        try:
+            while not watch.is_over(doomed.job):
+                pause = TAKEN_PAUSE
+                try:
+                    await self._try(doomed)
+                except ClusterhubError as error:
+                    log.warning("Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error)
+                    pause = REFUSED_PAUSE
+                tried.set()
+                await watch.until_over(doomed.job, pause)
+        finally:
             tried.set()
-            await watch.until_over(doomed.job, pause)
-        tried.set()
 
     async def _try(self, doomed: Doomed) -> None:
         scheduler = self._clusters[doomed.cluster].scheduler

@@ -71,12 +71,13 @@ class Clusters:
     def __init__(
         self,
         site: Site,
+        *,
         on_interrupted: Callable[[str, str], None] = lambda _person, _server: None,
         runtime_directory: Path | None = None,
     ) -> None:
         self.site = site
-        self.on_interrupted = on_interrupted
-        """Called with person and server for each start that the end of an earlier hub interrupted."""
+        self._on_interrupted = on_interrupted
+        self._interrupted: set[tuple[str, str]] = set()
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
@@ -97,6 +98,18 @@ class Clusters:
             starting_interval=cluster.starting_interval,
             commands=cluster.commands,
         )
+
+    def interrupt(self, person: str, server: str) -> None:
+        """A start or session of that server is to be gone on with: its job may be in the queue."""
+        self._interrupted.add((person, server))
+        self._on_interrupted(person, server)
+
+    def take_interrupted(self, person: str, server: str) -> bool:
+        """True once for each server that was interrupted."""
+        if (person, server) not in self._interrupted:
+            return False
+        self._interrupted.remove((person, server))
+        return True
 
     def begin(self) -> None:
         """Goes on with what an earlier hub left to be done. Needs a running loop."""

@@ -97,9 +97,10 @@ def job_request(
     )
 
 
-def default_interface(cluster: Cluster) -> str:
-    """Where sessions listen if the operator does not say: on every network, or within this machine."""
-    return "127.0.0.1" if cluster.scheduler == "local" else ""
+def interface_of(site: Site, cluster: Cluster) -> str:
+    """Where sessions listen: on the operator's choice or on every network, but within this machine where they
+    run here."""
+    return "127.0.0.1" if cluster.scheduler == "local" else site.sessions.interface or ""
 
 
 def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> str:
@@ -112,7 +113,7 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> 
         "claim_url": base + "claim",
         "ready_url": base + "ready",
         "tag": str(tag),
-        "interface": site.sessions.interface or default_interface(cluster),
+        "interface": interface_of(site, cluster),
         "ports": ports and [ports.low, ports.high],
         "ticket": dict(ticket),
         "patience": site.sessions.start_timeout,

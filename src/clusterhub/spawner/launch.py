@@ -22,6 +22,8 @@ from clusterhub.spawner.options import Choice
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.waiting import waiting_message
 
+AWAY = "The scheduler cannot be reached at the moment; nothing is lost."
+
 LOOK_PAUSE = 5.0
 """Seconds between two looks for a job of which we do not know whether it was submitted."""
 
@@ -82,6 +84,7 @@ class Launch:
         """Which run of the job it is that serves: how often the scheduler had restarted it."""
         self.history: list[tuple[int, str]] = []
         """What the person's page says of this start: each time how far it is, in percent, and in words."""
+        self._given_up = False
         self._ready = asyncio.Event()
         self._noted = asyncio.Event()
         self._submission: asyncio.Task[str] | None = None
@@ -93,15 +96,24 @@ class Launch:
         """
         self._expect()
         self._note()
+        self._submission = asyncio.create_task(self._find_or_submit())
+        return await asyncio.shield(self._submission)
+
+    async def _find_or_submit(self) -> str:
         live = await self.clusters.live_job(self.cluster.name, self.tag)
         if live is not None:
             self.job_id = live.id
             return live.id
-        self._submission = asyncio.create_task(self._submit())
-        return await asyncio.shield(self._submission)
+        if self._given_up:
+            raise ClusterhubError("The start was stopped before anything was submitted.")
+        return await self._submit()
 
     async def settle(self) -> None:
-        """Returns when no submission is under way any more, so that it is known what there is to stop."""
+        """Returns when no submission is under way any more, so that it is known what there is to stop.
+
+        A submission that has not begun by now will not.
+        """
+        self._given_up = True
         if self._submission is not None:
             await asyncio.wait([self._submission])
 
@@ -157,13 +169,13 @@ class Launch:
     def _message(self) -> tuple[int, str]:
         if self.endpoint:
             return 80, f"Job {self.job_id} has reported from its node; Jupyter is starting."
-        if not self.job_id:
-            return 5, f"Submitting to {self.cluster.name}."
         snapshot = self.cluster.watch.snapshot
+        if not self.job_id:
+            return 5, AWAY if snapshot.error is not None else f"Submitting to {self.cluster.name}."
         job = snapshot.jobs.get(self.job_id)
         words = waiting_message(job, self.cluster.scheduler.reasons)
         if snapshot.error is not None:
-            words = f"The scheduler cannot be reached at the moment; nothing is lost. {words}"
+            words = f"{AWAY} {words}"
         return (50 if job is not None and job.state is JobState.RUNNING else 20), words
 
     def _expect(self) -> None:
@@ -186,6 +198,7 @@ class Launch:
                 owns_token=self.given.owns_token,
                 ready=self._note_ready,
                 any_address=self.clusters.site.sessions.interface is not None,
+                local=self.cluster.scheduler.runs_here,
             )
         )
 

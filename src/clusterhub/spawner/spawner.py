@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner, SpawnException
 from traitlets import default
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.schedulers.model import Job, JobState
+from clusterhub.privileged.broker import BrokerError
+from clusterhub.schedulers.model import Job, JobState, SchedulerError, SubmitRefused
 from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.explanations import BY_SIGNAL
-from clusterhub.spawner.launch import Given, Launch, SessionEnded
+from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.tags import Tag
+
+T = TypeVar("T")
 
 REQUEUED = 75
 """What `ClusterSpawner.poll` returns for a server whose job runs again: EX_TEMPFAIL of sysexits.h."""
@@ -68,6 +71,10 @@ class ClusterSpawner(Spawner):
 
     user_options: Any
     api_token: Any
+    _goes_on = False
+    """True for a start that goes on with one that was interrupted."""
+    _begins_anew = False
+    """True once a new start has been asked for, as the scheduler has taken the job back."""
     _restored = False
     """True from a restart of the hub until the queue has been looked at for this session."""
     _launch: Launch | None = None
@@ -97,9 +104,10 @@ class ClusterSpawner(Spawner):
         """The endpoint's URL, once the session serves. Calling it twice makes one job."""
         await self.clusters.endings.begin(self.tag)
         try:
-            self._launch = await self._prepare()
+            self._goes_on = self.clusters.take_interrupted(self.user.name, self.name)
+            self._launch = await self._persistently(self._prepare)
             self._launched.set()
-            self.job_id = await self._launch.ensure_job()
+            self.job_id = await self._persistently(self._launch.ensure_job)
             self._save_state()
             return await self._launch.until_ready()
         except ClusterhubError as error:
@@ -108,13 +116,29 @@ class ClusterSpawner(Spawner):
                 await self.clusters.endings.remember_failure(self._session, error.explanation)
             raise NotStarted(error) from None
 
+    async def _persistently(self, step: Callable[[], Awaitable[T]]) -> T:
+        """The step's outcome.
+
+        A start that goes on with one that was interrupted tries on while nobody answers: its job may be in
+        the queue, and must not be left there alone.
+        """
+        while True:
+            try:
+                return await step()
+            except (SchedulerError, BrokerError) as error:
+                if not self._goes_on or isinstance(error, SubmitRefused):
+                    raise
+                self.log.warning("The start of %s cannot go on yet: %s", self._log_name, error)
+            await asyncio.sleep(LOOK_PAUSE)
+
     async def _prepare(self) -> Launch:
         site = self.clusters.site
         account = await self.clusters.broker.account(self.user.name, max_age=ACCOUNT_AGE)
         options: object = self.user_options
         choice = parse_choice(options, site, account.name, account.groups)
         profile = site.profile_named(choice.profile)
-        self.user_options = choice.as_options()
+        # What was chosen, in full: a start that is gone on with later must not be read in another way.
+        self.user_options = self.orm_spawner.user_options = choice.as_options()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
         given = Given(self._session_environment, self._owns_token, self._note_endpoint)
         return Launch(
@@ -182,13 +206,14 @@ class ClusterSpawner(Spawner):
             # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
             # keeps the job, which the new start finds by its tag.
             self.clear_state()
-            self.clusters.on_interrupted(self.user.name, self.name)
+            self.clusters.interrupt(self.user.name, self.name)
 
     def clear_state(self) -> None:
         """Forgets the job that was."""
         super().clear_state()
         self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
         self.restart = 0
+        self._begins_anew = False
         self._launch = None
         self._launched.clear()
 
@@ -207,9 +232,11 @@ class ClusterSpawner(Spawner):
             self._restored = False
             await self._look_back()
         if self._was_requeued:
+            self._begin_anew()
             return REQUEUED
         if not watch.is_over(self.job_id):
             return None
+        self.clusters.boarding.forget(str(self.tag))
         await self.clusters.endings.remember(self._session, served=bool(self.endpoint))
         return exit_status(watch.ending(self.job_id))
 
@@ -220,6 +247,13 @@ class ClusterSpawner(Spawner):
         if job is None or not self.endpoint or not job.state.is_live:
             return False
         return job.restarts > self.restart or job.state is JobState.QUEUED
+
+    def _begin_anew(self) -> None:
+        """For JupyterHub this server ends and one starts, whose job is found by its tag and boards anew."""
+        if not self._begins_anew:
+            self._begins_anew = True
+            self.clusters.boarding.forget(str(self.tag))
+            self.clusters.interrupt(self.user.name, self.name)
 
     def _note_submission(self) -> None:
         """A start that was broken off may have got its job's id after all."""
@@ -239,7 +273,7 @@ class ClusterSpawner(Spawner):
             await self._launch.settle()
         self._note_submission()
         self.clusters.boarding.forget(str(self.tag))
-        if not self.job_id:
+        if not self.job_id or self.cluster_name not in self.clusters.site.clusters:
             return
         await self.clusters.cancellations.cancel(self.cluster_name, self.user.name, self.job_id)
         await self.clusters.endings.remember_stop(self._session)
@@ -270,7 +304,4 @@ class ClusterSpawner(Spawner):
         watch = self.clusters[self.cluster_name].watch
         while not (watch.is_over(self.job_id) or self._was_requeued):
             await watch.changed(watch.snapshot)
-        if self._was_requeued:
-            # For JupyterHub this server ends and one starts, whose job is found by its tag and boards anew.
-            self.clusters.on_interrupted(self.user.name, self.name)
         await self.poll_and_notify()

@@ -107,3 +107,16 @@ async def test_a_file_that_cannot_be_read_does_not_keep_the_hub_from_starting(tm
     follow(Cluster(), path).resume()
     path.write_text('[{"cluster": "main"')
     follow(Cluster(), path).resume()
+
+
+async def test_what_was_to_end_on_a_cluster_that_is_not_in_the_site_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "cancellations.json"
+    elsewhere = {"cluster": "other", "person": "alice", "job": "9"}
+    path.write_text(json.dumps([elsewhere]))
+    cluster = Cluster()
+    following = follow(cluster, path)
+    following.resume()
+    await following.cancel("main", "alice", "17")
+    cluster.over.set()
+    await settled(following)
+    assert json.loads(path.read_text()) == [elsewhere]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from traitlets.config import Config
-from traitlets.config.loader import PyFileConfigLoader
+from traitlets.config.loader import LazyConfigValue, PyFileConfigLoader
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
 from clusterhub.spawner.secret_files import ensure_secret
 
 SECRET_WORDS = ("token", "secret", "password", "key")
+MASK = "********"
+PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)\S+@")
 PROXY_TOKEN_VARIABLE = "CONFIGPROXY_AUTH_TOKEN"  # noqa: S105 - a variable's name
 MAX_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108 with the NUL (unix(7))."""
@@ -38,9 +41,7 @@ class Setting:
     @property
     def is_secret(self) -> bool:
         """True where the value must not be shown."""
-        name = self.name.lower()
-        # The path of a file with a secret is none.
-        return not name.endswith("_file") and any(word in name for word in SECRET_WORDS)
+        return _names_secret(self.name)
 
 
 def settings_of(site: Site) -> Iterator[Setting]:
@@ -187,12 +188,33 @@ def ensure_proxy_token(site: Site) -> str:
 
 
 def masked(settings: list[Setting]) -> list[Mapping[str, Any]]:
-    """The settings to be shown: secrets are not."""
+    """The settings to be shown: secrets are not, also those inside of values."""
     return [
         {
             "setting": f"c.{each.section}.{each.name}",
-            "value": "********" if each.is_secret else each.value,
+            "value": MASK if each.is_secret else _masked_value(each.value),
             "origin": each.origin,
         }
         for each in settings
     ]
+
+
+def _names_secret(name: str) -> bool:
+    name = name.lower()
+    # The path of a file with a secret is none.
+    return not name.endswith("_file") and any(word in name for word in SECRET_WORDS)
+
+
+def _masked_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return PASSWORD_IN_URL.sub(rf"\g<1>{MASK}@", value)
+    if isinstance(value, LazyConfigValue):  # what a drop-in file appended to a value of JupyterHub's own
+        return _masked_value(value.to_dict())
+    if isinstance(value, Mapping):
+        return {
+            key: MASK if isinstance(key, str) and _names_secret(key) else _masked_value(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_masked_value(inner) for inner in value]
+    return value

@@ -96,6 +96,27 @@ def test_secrets_are_masked(site: Site) -> None:
     assert any(each["setting"] == "c.ConfigurableHTTPProxy.auth_token" for each in shown)
 
 
+def test_secrets_inside_of_values_are_masked_and_the_rest_is_shown(site: Site) -> None:
+    drop_in(
+        site,
+        "10-secret.py",
+        'c.JupyterHub.services = [{"name": "a", "api_token": "hidden", "environment": {"A_KEY": "hidden"}}]\n'
+        'c.JupyterHub.db_url = "postgresql://hub:hid/d@n@db.example.org/hub"\n'
+        'c.JupyterHub.load_roles = [{"urls": ("http://:hidden@a", "http://127.0.0.1:8000/user/x")}]\n',
+    )
+    drop_in(site, "20-more.py", 'c.Spawner.args.append({"password": "hidden", "name": "b"})\n')
+    shown = {each["setting"]: each["value"] for each in masked(resolve(site))}
+    assert "hidden" not in repr(shown)
+    assert "'name': 'b'" in repr(shown["c.Spawner.args"])
+    assert shown["c.JupyterHub.services"] == [
+        {"name": "a", "api_token": "********", "environment": {"A_KEY": "********"}}
+    ]
+    assert shown["c.JupyterHub.db_url"] == "postgresql://hub:********@db.example.org/hub"
+    assert shown["c.JupyterHub.load_roles"] == [
+        {"urls": ["http://:********@a", "http://127.0.0.1:8000/user/x"]}
+    ]
+
+
 def test_a_state_directory_that_is_too_deep_for_a_socket_is_named(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
     path.write_text(SITE.format(directory=tmp_path / ("deep" * 30)))

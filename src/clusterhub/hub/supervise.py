@@ -22,6 +22,7 @@ from clusterhub.hub.configure import PROXY_TOKEN_VARIABLE, ensure_proxy_token, p
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
 from clusterhub.site.schema import Site
+from clusterhub.spawner.clusters import scheduler_for
 from clusterhub.spawner.explanations import last_lines
 
 ROLES = ("proxy", "hub")
@@ -94,6 +95,9 @@ def check_ready_to_start(site: Site, roles: Sequence[str]) -> None:
             where=f"{state} ({site.path}: [hub] state_directory)",
             next="Run this as the account that owns it, or name another directory.",
         ) from None
+    if "hub" in roles:
+        for cluster in site.clusters.values():
+            scheduler_for(cluster).programs(cluster.commands)
     addresses = {"proxy": (site.hub.bind_url, "bind"), "hub": (site.hub.internal_url, "internal_url")}
     for role in roles:
         url, key = addresses[role]

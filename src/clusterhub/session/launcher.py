@@ -77,13 +77,24 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
-def interface_address(interface: str) -> str:
+def every_interface(hub_url: str) -> str:
+    """The address that means every interface, in IPv4 unless the hub has addresses of IPv6 only."""
+    hub = urllib.parse.urlsplit(hub_url)
+    try:
+        found = socket.getaddrinfo(hub.hostname, hub.port, type=socket.SOCK_STREAM)
+    except OSError:
+        found = []  # what cannot be resolved now is said when the hub is called
+    families = {each[0] for each in found}
+    return "::" if socket.AF_INET6 in families and socket.AF_INET not in families else "0.0.0.0"  # noqa: S104 - the operator's default: every network of the node
+
+
+def interface_address(interface: str, hub_url: str) -> str:
     """The address to bind for an interface's name or an address; the empty string is every interface.
 
     Raises LaunchError where the node has no such interface.
     """
     if not interface:
-        return "0.0.0.0"  # noqa: S104 - the operator's default: every network of the node
+        return every_interface(hub_url)
     try:
         return str(ipaddress.ip_address(interface))
     except ValueError:
@@ -102,9 +113,9 @@ def interface_address(interface: str) -> str:
     return socket.inet_ntoa(request[20:24].tobytes())
 
 
-def bind(interface: str, ports: list[int] | None) -> socket.socket:
+def bind(interface: str, ports: list[int] | None, hub_url: str) -> socket.socket:
     """A listening socket. It stays bound for the whole session: nobody can take the port in between."""
-    address = interface_address(interface)
+    address = interface_address(interface, hub_url)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     lowest, highest = ports or (0, 0)
     candidates = list(range(lowest, highest + 1))
@@ -340,7 +351,7 @@ def main() -> int:
     runtime = None
     try:
         settings = json.loads(os.environ.pop("CLUSTERHUB_SETTINGS"))
-        listener = bind(settings["interface"], settings["ports"])
+        listener = bind(settings["interface"], settings["ports"], settings["claim_url"])
         port = listener.getsockname()[1]
         say("session %s listens on port %d of %s" % (settings["tag"], port, socket.gethostname()))
         reply = claim(settings, listener)

@@ -1,5 +1,6 @@
 """The launcher binds first, keeps trying while the hub is away, and names why it cannot go on."""
 
+import ipaddress
 import json
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 from clusterhub.session import launcher
 from clusterhub.session.launcher import LaunchError
+
+HUB_URL = "http://127.0.0.1:8081/hub"
 
 
 class Hub(ThreadingHTTPServer):
@@ -73,7 +76,7 @@ def in_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_port_stays_taken_from_the_moment_it_is_bound() -> None:
-    with launcher.bind("127.0.0.1", None) as listener:
+    with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
         address = listener.getsockname()
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(address)
@@ -82,30 +85,78 @@ def test_the_port_stays_taken_from_the_moment_it_is_bound() -> None:
 
 
 def test_a_port_range_is_kept_to_and_its_end_is_said() -> None:
-    with launcher.bind("127.0.0.1", None) as taken:
+    with launcher.bind("127.0.0.1", None, HUB_URL) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LaunchError, match=f"all ports from {port} to {port} are taken") as refused:
-            launcher.bind("127.0.0.1", [port, port])
+            launcher.bind("127.0.0.1", [port, port], HUB_URL)
         assert refused.value.code == launcher.NO_PORT
 
 
 def test_an_interface_is_found_by_name_and_a_missing_one_is_said() -> None:
-    assert launcher.interface_address("lo") == "127.0.0.1"
-    assert launcher.interface_address("10.1.2.3") == "10.1.2.3"
+    assert launcher.interface_address("lo", HUB_URL) == "127.0.0.1"
+    assert launcher.interface_address("10.1.2.3", HUB_URL) == "10.1.2.3"
     with pytest.raises(LaunchError, match="no network interface 'ib7'"):
-        launcher.interface_address("ib7")
+        launcher.interface_address("ib7", HUB_URL)
 
 
 def test_the_address_that_faces_the_hub_is_announced() -> None:
-    with launcher.bind("", None) as listener:
-        assert launcher.announced_address(listener, "http://127.0.0.1:8081/hub") == "127.0.0.1"
+    with launcher.bind("", None, HUB_URL) as listener:
+        assert launcher.announced_address(listener, HUB_URL) == "127.0.0.1"
+
+
+def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """The hub's name has these addresses."""
+
+    def answer(_host: str, port: int, family: int = 0, type: int = 0) -> list[Any]:  # noqa: A002 - its name
+        families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+        return [
+            (each, type, 0, "", (address, port))
+            for each, address in zip(families, addresses, strict=True)
+            if family in (0, each)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "version"),
+    [
+        (["127.0.0.1"], 4),
+        (["::1", "127.0.0.1"], 4),
+        (["::1"], 6),
+    ],
+)
+def test_it_listens_in_the_family_of_the_hubs_address(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], version: int
+) -> None:
+    resolves_to(monkeypatch, *addresses)
+    address = ipaddress.ip_address(launcher.interface_address("", "http://gateway:8081/hub"))
+    assert (address.version, address.is_unspecified) == (version, True)
+
+
+def test_a_hub_that_cannot_be_resolved_yet_does_not_keep_it_from_listening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with launcher.bind("", None, "http://hub.invalid:8081/hub") as listener:
+        assert listener.family == socket.AF_INET
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_the_address_that_faces_a_hub_of_ipv6_is_announced() -> None:
+    url = "http://[::1]:8081/hub"
+    with launcher.bind("", None, url) as listener:
+        assert launcher.announced_address(listener, url) == "::1"
 
 
 def test_the_claim_says_who_and_where_it_is(hub: Hub, tmp_path: Path) -> None:
     ticket = tmp_path / "ticket"
     ticket.write_text("secret\n")
     settings = {**hub.settings, "ticket": {"kind": "file", "path": str(ticket)}}
-    with launcher.bind("127.0.0.1", None) as listener:
+    with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
         launcher.claim(settings, listener)
         port = listener.getsockname()[1]
     (claim,) = hub.claims
@@ -117,7 +168,7 @@ def test_the_claim_says_who_and_where_it_is(hub: Hub, tmp_path: Path) -> None:
 
 def test_it_tries_again_while_the_hub_is_away_with_the_same_claim(hub: Hub) -> None:
     hub.statuses = [503, 502, 200]
-    with launcher.bind("127.0.0.1", None) as listener:
+    with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
         launcher.claim(hub.settings, listener)
     assert len(hub.claims) == 3
     assert len({claim["claim"] for claim in hub.claims}) == 1
@@ -126,7 +177,7 @@ def test_it_tries_again_while_the_hub_is_away_with_the_same_claim(hub: Hub) -> N
 def test_a_refusal_ends_it_with_the_hubs_own_words(hub: Hub) -> None:
     hub.statuses = [403]
     with (
-        launcher.bind("127.0.0.1", None) as listener,
+        launcher.bind("127.0.0.1", None, HUB_URL) as listener,
         pytest.raises(LaunchError, match="said with 403") as refused,
     ):
         launcher.claim(hub.settings, listener)
@@ -136,7 +187,7 @@ def test_a_refusal_ends_it_with_the_hubs_own_words(hub: Hub) -> None:
 def test_patience_ends(hub: Hub) -> None:
     hub.statuses = [503] * 20
     with (
-        launcher.bind("127.0.0.1", None) as listener,
+        launcher.bind("127.0.0.1", None, HUB_URL) as listener,
         pytest.raises(LaunchError, match="said with 503") as refused,
     ):
         launcher.claim({**hub.settings, "patience": 0.5}, listener)

@@ -81,6 +81,10 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def _is_ipv6(host: str) -> bool:
+    return ":" in host and _is_address(host)
+
+
 def _read_url(given: object) -> str:
     text = text_of(given, "a URL", _URL_ALLOWED).strip()
     parts = _split(text, _URL_ALLOWED)
@@ -103,8 +107,10 @@ def _read_internal_url(given: object) -> str:
 def _read_bind(given: object) -> str:
     text = text_of(given, "an address", _BIND_ALLOWED).strip().rstrip("/")
     host, colon, port = text.removeprefix("http://").rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    known_host = not host or _HOST.fullmatch(host) or _is_address(bare)
+    bracketed = host[1:-1] if host.startswith("[") and host.endswith("]") else ""
+    if _is_ipv6(host) or _is_ipv6(text):
+        raise Refused(f"{quoted(text)} has an IPv6 address without brackets", '"[::1]:8000"')
+    known_host = not host or _HOST.fullmatch(host) or _is_ipv6(bracketed)
     if (
         not colon
         or not known_host

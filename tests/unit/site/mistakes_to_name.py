@@ -157,6 +157,8 @@ MISTAKES = {
     "internal url without port": hub('internal_url = "http://gateway"', "no port", allows="8081"),
     "internal url with path": hub('internal_url = "http://gateway:8081/hub"', "has a path"),
     "bind without port": hub('bind = "127.0.0.1"', "not an address and a port", allows="127.0.0.1:8000"),
+    "bind without brackets": hub('bind = "::1:8000"', "IPv6 address without brackets", allows='"[::1]:8000"'),
+    "bind with brackets around a name": hub('bind = "[localhost]:8000"', "not an address and a port"),
     "bad id": hub('id = "a:b"', "not a hub's id"),
     "id with an underscore": hub('id = "my_hub"', "not a hub's id", allows='"." or "-"'),
     "sessions under a path with a space": sessions(

@@ -117,6 +117,12 @@ def test_where_the_proxy_listens_and_the_hubs_id_follow_from_the_url(
     assert (hub.bind_url, hub.id) == (bind_url, hub_id)
 
 
+@pytest.mark.parametrize("bind", ["[::1]:8000", "[::]:8000", "127.0.0.1:8000", "localhost:8000"])
+def test_the_proxy_listens_where_the_site_says(bind: str) -> None:
+    text = OF_EVERYTHING.replace('"10.0.0.1:9000"', f'"{bind}"')
+    assert parse(text, PLACE).hub.bind_url == f"http://{bind}/jupyter/"
+
+
 def test_nodes_reach_the_hub_by_this_machines_name_and_local_sessions_by_the_loopback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,6 +13,7 @@ from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue, PyFileConfigLoader
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.site.addresses import is_loopback
 from clusterhub.site.schema import Site
 from clusterhub.spawner.secret_files import ensure_secret
 
@@ -57,6 +58,9 @@ def settings_of(site: Site) -> Iterator[Setting]:
         return f"{site.path}: {key}"
 
     yield Setting("JupyterHub", "bind_url", hub.bind_url, from_file("[hub] bind"))
+    if is_loopback(urlsplit(hub.bind_url).hostname or ""):
+        # Whoever connects to the proxy is a front server on this machine: not whose login it is.
+        yield Setting("JupyterHub", "trusted_downstream_ips", ["127.0.0.1", "::1"], ours)
     yield Setting("JupyterHub", "public_url", hub.url + "/", from_file("[hub] url"))
     yield Setting(
         "JupyterHub",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from jupyterhub.app import JupyterHub
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.configure import Setting, masked, proxy_socket, resolve
@@ -58,6 +59,28 @@ def test_the_site_decides_and_each_value_names_its_key(site: Site) -> None:
     assert settings["JupyterHub.bind_url"].origin == f"{site.path}: [hub] bind"
     assert settings["Spawner.start_timeout"].value > 3600 + 300
     assert settings["JupyterHub.cleanup_servers"].value is False
+
+
+@pytest.mark.parametrize(
+    ("hub", "trusted"),
+    [
+        ('url = "http://127.0.0.1:8000"', True),
+        ('url = "http://[::1]:8000"', True),
+        ('url = "https://hub.example.org"', True),  # behind a front server on this machine
+        ('url = "https://hub.example.org"\nbind = "http://:8000"', False),
+        ('url = "http://hub.example.org"', False),
+    ],
+)
+def test_a_front_server_on_this_machine_is_trusted_to_say_who_asks(
+    site: Site, hub: str, trusted: bool
+) -> None:
+    site.path.write_text(site.path.read_text().replace('url = "http://127.0.0.1:8000"', hub))
+    settings = found(load(site.path))
+    assert ("JupyterHub.trusted_downstream_ips" in settings) is trusted
+    if trusted:
+        trait = JupyterHub.class_traits()["trusted_downstream_ips"]
+        value = settings["JupyterHub.trusted_downstream_ips"].value
+        assert trait.validate(JupyterHub(), value) == ["127.0.0.1", "::1"]
 
 
 def test_drop_ins_have_the_last_word_in_the_order_of_their_names(site: Site) -> None:

@@ -13,6 +13,8 @@ DIRECTORY = DATA / "hub-under-test"
 """Environments that are broken, and what the hub under test keeps; every host of the cluster sees it."""
 
 STATE_DIRECTORY = DIRECTORY / "state"
+COMMANDS = DIRECTORY / "commands"
+"""Slurm's commands as the hub under test knows them: the real ones, unless a test has one of them lie."""
 CONF_D = DIRECTORY / "conf.d"
 
 SERVICE_TOKEN = "f" * 64
@@ -37,6 +39,7 @@ def text(port: int) -> str:
         f'state_directory = "{hub.STATE_DIRECTORY}"', f'state_directory = "{STATE_DIRECTORY}"'
     )
     site = site.replace("[hub]\n", f'[hub]\nid = "under-test"\nconf_d = "{CONF_D}"\n')
+    site = site.replace('scheduler = "slurm"\n', f'scheduler = "slurm"\ncommands = "{COMMANDS}"\n')
     site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
     return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
 
@@ -66,6 +69,24 @@ FURTHER_PROFILES = (
 )
 
 
+COMMAND = """\
+#!/bin/sh
+lie=$(cat "$0.lie" 2>/dev/null)
+[ -z "$lie" ] && exec {real} "$@"
+echo "$lie" >> "$0.told" 2>/dev/null
+case "$lie" in
+    error) echo "{name}: error: something that nobody has ever seen" >&2; exit 1 ;;
+    garbage) echo "}}{{ 7|RUNNING|nonsense" ;;
+    nothing) ;;
+    hang) exec sleep 100 ;;
+    lost) {real} "$@" >/dev/null 2>&1
+        echo "{name}: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+        exit 1 ;;
+esac
+"""
+"""A fake, for what the real command cannot be made to do: with a word in the file NAME.lie it does that."""
+
+
 def prepare() -> None:
     """Make the broken environments and the drop-in file; begin with a hub that knows nobody."""
     remove()
@@ -74,6 +95,11 @@ def prepare() -> None:
     (CONF_D / "tests.py").write_text(DROP_IN)
     (CONF_D / "tests.py").chmod(0o600)
     STATE_DIRECTORY.mkdir(mode=0o700)
+    COMMANDS.mkdir()
+    for name in ("sbatch", "scancel", "squeue", "sacct"):
+        command = COMMANDS / name
+        command.write_text(COMMAND.format(name=name, real=shutil.which(name)))
+        command.chmod(0o755)
     _program(DIRECTORY / "closed", "exit 0")
     (DIRECTORY / "closed").chmod(0o700)
     _program(DIRECTORY / "dies", 'echo "libsomething.so.6: cannot open shared object file" >&2; exit 3')

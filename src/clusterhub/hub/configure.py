@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue, PyFileConfigLoader
@@ -99,9 +101,11 @@ def settings_of(site: Site) -> Iterator[Setting]:
     yield Setting("Spawner", "http_timeout", 60, ours)
     # `clusterhub up` runs the proxy, so that it outlives the hub.
     yield Setting("ConfigurableHTTPProxy", "should_start", False, ours)
-    socket = quote(str(proxy_socket(site)), safe="")
     yield Setting(
-        "ConfigurableHTTPProxy", "api_url", f"http+unix://{socket}", from_file("[hub] state_directory")
+        "ConfigurableHTTPProxy",
+        "api_url",
+        f"http+unix://{as_url_host(proxy_socket(site))}",
+        from_file("[hub] state_directory"),
     )
 
 
@@ -115,6 +119,15 @@ def proxy_socket(site: Site) -> Path:
             next=f"Name a directory whose path is shorter than {MAX_SOCKET_PATH - len('/proxy.sock')} bytes.",
         )
     return path
+
+
+def as_url_host(path: Path) -> str:
+    """The path of a socket in the place of a URL's host.
+
+    Capitals are quoted, too: a host is read in lower case (`urllib.parse`), and a path must not be.
+    """
+    plain = string.ascii_lowercase + string.digits + "-._"
+    return "".join(chr(byte) if chr(byte) in plain else f"%{byte:02x}" for byte in os.fsencode(path))
 
 
 def drop_ins(site: Site) -> list[Path]:

@@ -1,12 +1,13 @@
 """The JupyterHub configuration that results, with the origin of each value."""
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from jupyterhub.app import JupyterHub
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.hub.configure import Setting, masked, proxy_socket, resolve
+from clusterhub.hub.configure import Setting, as_url_host, masked, proxy_socket, resolve
 from clusterhub.site.loading import load
 from clusterhub.site.schema import Site
 
@@ -145,3 +146,9 @@ def test_a_state_directory_that_is_too_deep_for_a_socket_is_named(tmp_path: Path
     path.write_text(SITE.format(directory=tmp_path / ("deep" * 30)))
     with pytest.raises(ClusterhubError, match="too long for a socket"):
         proxy_socket(load(path))
+
+
+@pytest.mark.parametrize("path", ["/var/lib/clusterhub/proxy.sock", "/home/Ada Ünal/Site-1/a%41b/proxy.sock"])
+def test_a_sockets_path_is_read_back_from_a_url_as_it_was(path: str) -> None:
+    url = urlsplit(f"http+unix://{as_url_host(Path(path))}/api")
+    assert unquote(url.hostname or "") == path

@@ -100,6 +100,11 @@ class ClusterSpawner(Spawner):
         """Nothing of the hub's own environment is for sessions."""
         return []
 
+    @default("apply_user_options")
+    def _apply_user_options(self) -> Callable[[Spawner, object], None]:
+        """Nothing is applied by JupyterHub: `parse_choice` reads the options when the start begins."""
+        return lambda _spawner, _options: None
+
     async def start(self) -> str:
         """The endpoint's URL, once the session serves. Calling it twice makes one job."""
         await self.clusters.endings.begin(self.tag)

@@ -185,7 +185,7 @@ class Launch:
             return await self.clusters.find_running(cluster, job_id)
 
         async def check_ticket(ticket: Ticket) -> tickets.Proof:
-            return await self.clusters.check_ticket(str(self.tag), cluster, ticket)
+            return await self.clusters.check_ticket(str(self.tag), ticket)
 
         self.clusters.boarding.expect(
             Expectation(

@@ -27,6 +27,10 @@ T = TypeVar("T")
 REQUEUED = 75
 """What `ClusterSpawner.poll` returns for a server whose job runs again: EX_TEMPFAIL of sysexits.h."""
 
+RESTORED_TIMEOUT = 600
+"""Seconds for which a session from before a restart of the hub may be out of reach: JupyterHub stops it then,
+although its job goes on. A network that comes up after the hub takes minutes."""
+
 LOOK_BACK = 10.0
 """Seconds that a restarted hub takes to find out how a session ended that is not in the queue any more."""
 
@@ -207,6 +211,8 @@ class ClusterSpawner(Spawner):
         self.cluster_name = state.get("cluster", "")
         self.profile_name = state.get("profile", "")
         self._restored = bool(self.job_id)
+        if self.endpoint:
+            self.http_timeout = RESTORED_TIMEOUT
         if self.orm_spawner.server is not None and not self.endpoint:
             # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
             # keeps the job, which the new start finds by its tag.

@@ -30,6 +30,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -349,6 +350,8 @@ def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, An
 def main() -> int:
     """Starts the session; the exit code says why it could not."""
     runtime = None
+    # Until Jupyter sets its own: a job that is cancelled while it starts tidies up behind itself, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         settings = json.loads(os.environ.pop("CLUSTERHUB_SETTINGS"))
         listener = bind(settings["interface"], settings["ports"], settings["claim_url"])

@@ -215,3 +215,29 @@ def test_it_runs_isolated_and_says_in_one_line_why_it_cannot(tmp_path: Path) -> 
     assert done.returncode == launcher.NO_PORT
     assert done.stderr.startswith("clusterhub: this node has no network interface 'ib7'")
     assert "Traceback" not in done.stderr
+
+
+def test_a_session_that_is_ended_while_it_starts_leaves_nothing_behind(hub: Hub, tmp_path: Path) -> None:
+    ticket = tmp_path / "ticket"
+    ticket.write_text("secret")
+    (tmp_path / "tmp").mkdir()
+    settings = json.dumps({**hub.settings, "ticket": {"kind": "file", "path": str(ticket)}})
+    # Instead of Jupyter, which would take over the signal: an end that comes before it.
+    code = f"""
+import importlib.util, os, signal
+spec = importlib.util.spec_from_file_location("launcher", {launcher.__file__!r})
+launcher = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(launcher)
+launcher.serve = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+raise SystemExit(launcher.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        env={"CLUSTERHUB_SETTINGS": settings, "SLURM_JOB_ID": "17", "TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 143, done.stderr
+    assert not list((tmp_path / "tmp").iterdir())

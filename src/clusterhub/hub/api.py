@@ -11,15 +11,13 @@ from tornado.web import HTTPError
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.spawner.boarding import Boarding, Later
+from clusterhub.spawner.clusters import SETTING
 
 MAX_BODY = 32768
 """Bytes; a claim is under 2 KiB."""
 
 FORWARDED = ("X-Forwarded-For", "Forwarded")
 """The first is what configurable-http-proxy adds to every request."""
-
-SETTING = "clusterhub"
-"""Where the hub's web application keeps its `clusterhub.spawner.clusters.Clusters`."""
 
 
 class JobHandler(APIHandler):

@@ -12,11 +12,10 @@ from tornado.web import HTTPError
 from traitlets import default
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.hub.api import SETTING
 from clusterhub.privileged.broker import Account
 from clusterhub.privileged.helper.checks import PERSON
 from clusterhub.site.schema import Site
-from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.clusters import SETTING, Clusters
 
 PASSWORD_VARIABLE = "CLUSTERHUB_ONE_PERSON_PASSWORD"  # noqa: S105 - a variable's name
 """By which `clusterhub up` tells the hub the password that it made."""

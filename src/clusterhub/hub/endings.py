@@ -11,9 +11,8 @@ from jupyterhub.scopes import needs_scope
 from tornado.web import HTTPError
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.hub.api import SETTING
 from clusterhub.site.schema import Site
-from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import FILE, KEPT, Ending, EndingStore
 from clusterhub.spawner.tags import Tag
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
-from clusterhub.hub.api import HANDLERS, SETTING
+from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.resumption import Resumption
 from clusterhub.site.loading import load
-from clusterhub.spawner.clusters import Clusters
+from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import Ending
 
 site = load(Path(os.environ["CLUSTERHUB_SITE"]))

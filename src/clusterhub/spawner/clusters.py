@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from clusterhub.privileged.broker import Broker, HelperConfiguration
@@ -82,7 +83,6 @@ class Clusters:
         self.boarding = Boarding()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
-        self._ticket_key: bytes | None = None
         self._clusters = {
             name: RunningCluster(name, scheduler, self._watch(cluster, scheduler), munge_uid(cluster))
             for name, cluster in site.clusters.items()
@@ -137,12 +137,10 @@ class Clusters:
         """The tag of this hub for a person's server."""
         return Tag(self.site.hub.id, person, server)
 
-    @property
+    @cached_property
     def ticket_key(self) -> bytes:
         """The key for tickets that are files."""
-        if self._ticket_key is None:
-            self._ticket_key = tickets.ensure_key(self.state_directory / "ticket.key")
-        return self._ticket_key
+        return tickets.ensure_key(self.state_directory / "ticket.key")
 
     async def check_ticket(self, tag: str, ticket: Ticket) -> tickets.Proof:
         """What the ticket vouches for. Raises `tickets.TicketRefused`."""

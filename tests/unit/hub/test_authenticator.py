@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from clusterhub.hub.api import SETTING
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE, OnePersonAuthenticator, Refusal
 from clusterhub.privileged.broker import Account, BrokerError
+from clusterhub.spawner.clusters import SETTING
 
 MYSELF = pwd.getpwuid(os.geteuid()).pw_name
 PASSWORD = "correct horse"

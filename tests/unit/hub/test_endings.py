@@ -11,11 +11,11 @@ from jupyterhub.scopes import parse_scopes
 from tornado.web import HTTPError
 
 from clusterhub.errors import ClusterhubError, Explanation
-from clusterhub.hub.api import SETTING
 from clusterhub.hub.endings import EndingHandler, why
 from clusterhub.schedulers.model import Outcome
 from clusterhub.site.loading import parse
 from clusterhub.site.schema import Site
+from clusterhub.spawner.clusters import SETTING
 from clusterhub.spawner.ending_store import FILE, Ending, EndingStore
 from clusterhub.spawner.tags import Tag
 

@@ -32,7 +32,9 @@ class SessionPaths:
     @classmethod
     def of(cls, site: Site, tag: Tag) -> SessionPaths:
         """Those of the session of that tag."""
-        return cls(f"{site.sessions.directory}/{tag.person}", tag.server or "default")
+        # With a word before it, as somebody may name a server "default", too.
+        name = f"server-{tag.server}" if tag.server else "default"
+        return cls(f"{site.sessions.directory}/{tag.person}", name)
 
     @property
     def ticket_name(self) -> str:

@@ -113,3 +113,9 @@ def test_logs_of_a_session_are_told_from_those_of_another() -> None:
     assert not first.is_log("my-gpu-17.log")
     assert not first.is_log("default.ticket")
     assert not SessionPaths("/s/alice", "my").is_log("my-gpu-17.log")
+
+
+def test_no_name_of_a_server_makes_it_share_files_with_another(site: Site) -> None:
+    names = ["", "default", "server-default", "server"]
+    paths = [SessionPaths.of(site, Tag("hub.example.org", "alice", name)) for name in names]
+    assert len({path.log for path in paths}) == len({path.ticket for path in paths}) == len(names)

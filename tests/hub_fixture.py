@@ -1,4 +1,8 @@
-"""The pytest fixtures of a hub that runs on the real cluster."""
+"""The pytest fixtures of a hub that runs on the real cluster.
+
+The controller's log shows every cancel, and each test with the fixture `hub` ends with a look at it: a cancel
+that the test has not declared as wanted (`LiveHub.expect_cancel`, `LiveHub.stop_session`) fails it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from clusterhub.hub.walkthrough import Walk
 from tests import hub_site
 from tests.real_cluster import RealCluster, hub, processes
+from tests.real_cluster.controller_log import Cancel, read_cancels
 
 TIDY_SECONDS = 30.0
 
@@ -24,6 +30,9 @@ class LiveHub:
     cluster: RealCluster
     url: str
     """As a browser on this machine reaches it."""
+    wanted_cancels: set[str] = field(default_factory=set)
+    """The jobs that this test has somebody cancel."""
+    _cancelled_before: set[str] = field(default_factory=set)
 
     def api(self, method: str, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
         """Asks the REST API, as the tests' own service unless a ``token`` is given: status and JSON."""
@@ -71,6 +80,40 @@ class LiveHub:
         """Whether within so many seconds no job of that person is left, not even in clearing."""
         states = "PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING"
         return processes.wait_until(lambda: not self.jobs(person, states), seconds, pause=0.1)
+
+    def cancels(self) -> tuple[Cancel, ...]:
+        """The cancels that the controller was asked for since the test began, by its log."""
+        told = read_cancels(self.cluster.controller_log.read_text(errors="replace"))
+        return tuple(cancel for cancel in told if cancel.job not in self._cancelled_before)
+
+    def unwanted_cancels(self) -> tuple[Cancel, ...]:
+        """Those of them that the test did not declare."""
+        return tuple(cancel for cancel in self.cancels() if cancel.job not in self.wanted_cancels)
+
+    def begin_a_test(self) -> None:
+        """From now on cancels count; jobs that were cancelled before are over, and nobody's."""
+        self._cancelled_before.clear()
+        self._cancelled_before.update(cancel.job for cancel in self.cancels())
+        self.wanted_cancels.clear()
+
+    def expect_cancel(self, person: str, server: str | None = None) -> list[str]:
+        """Declares that what the person has now is to be cancelled, all or one server's job; the ids."""
+        jobs = self.jobs(person)
+        if server is not None:
+            jobs = [job for job in jobs if self.comment(job).endswith(f":{person}:{server}")]
+        self.wanted_cancels.update(jobs)
+        return jobs
+
+    async def stop_session(self, walk: Walk, server: str = "") -> None:
+        """The person presses Stop, and waits until the server is gone for the hub."""
+        self.expect_cancel(walk.person, server)
+        await walk.stop(server)
+
+    def cancel(self, job: str, user: str | None = None) -> None:
+        """Somebody cancels a job at a terminal: the person, or the operator (None)."""
+        self.wanted_cancels.add(job)
+        done = self.cluster.run("gateway", ["scancel", job], user)
+        assert done.returncode == 0, done.stderr
 
     def log(self) -> str:
         """All that hub and proxy have written."""
@@ -135,8 +178,11 @@ def live_hub(cluster: RealCluster, _hub_of_somebody: None) -> Iterator[LiveHub]:
 
 @pytest.fixture(name="hub")
 def running_hub(live_hub: LiveHub) -> Iterator[LiveHub]:
-    """The hub, running at the test's begin, without sessions at its end."""
+    """The hub, running at the test's begin, without sessions at its end, and no cancel that nobody wanted."""
     live_hub.ensure_running()
+    live_hub.begin_a_test()
     yield live_hub
+    unwanted = live_hub.unwanted_cancels()
     live_hub.ensure_running()
     live_hub.end_sessions()
+    assert unwanted == (), f"cancels that the test did not declare as wanted: {unwanted}"

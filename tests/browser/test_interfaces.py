@@ -73,6 +73,7 @@ def test_the_terminal_opens_a_terminal_on_the_node_and_no_notebook(
 def test_stop_while_the_job_waits_leaves_no_job(bob: Person, hub: LiveHub, picture: Picture) -> None:
     bob.start("Held until released")
     expect(bob.message).to_contain_text(re.compile(r"Job \d+ waits"))
+    hub.expect_cancel("bob")
     bob.page.get_by_role("button", name="Stop").click()
     bob.page.wait_for_url("**/hub/home")
     assert hub.wait_for_no_job("bob", 5)

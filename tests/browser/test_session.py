@@ -28,7 +28,7 @@ def full_cluster(hub: LiveHub) -> Iterator[Callable[[], None]]:
     hub.cluster.wait_for_job(job, "RUNNING")
 
     def make_room() -> None:
-        hub.cluster.run("gateway", ["scancel", job], "bob")
+        hub.cancel(job, "bob")
 
     yield make_room
     make_room()

@@ -91,7 +91,7 @@ async def test_named_servers_are_jobs_of_their_own(hub: LiveHub) -> None:
             for name in ("", "second")
         ]
         assert sorted(each.strip() for each in printed) == sorted(jobs)
-        await walk.stop("second")
+        await hub.stop_session(walk, "second")
         assert hub.jobs("alice") == [printed[0].strip()]
     code, text = clusterhub(hub, "logs", "alice/second")
     assert code == 0
@@ -130,7 +130,7 @@ async def test_a_cancelled_session_is_explained_on_the_persons_page(hub: LiveHub
     async with person(hub) as walk:
         await walk.start(DEBUG)
         [job] = hub.jobs("alice")
-        hub.cluster.run("gateway", ["scancel", job], "alice")
+        hub.cancel(job, "alice")
         text = ""
         for _ in range(150):
             async with walk.http.get(f"{walk.url}/hub/user/alice/lab") as answer:

@@ -72,7 +72,7 @@ async def test_a_cancel_that_fails_for_a_while_is_tried_until_it_is_taken(hub: L
         await walk.start({"profile": "debug"})
         jobs = hub.jobs("alice")
         with lying("scancel", "error"):
-            await walk.stop()
+            await hub.stop_session(walk)
             assert hub.jobs("alice") == jobs
             hub.kill()  # also the next hub knows that it is to end
             hub.start()

@@ -55,5 +55,5 @@ async def test_a_requeued_session_starts_anew_by_itself_and_says_so(hub: LiveHub
         assert hub.jobs("alice") == [job]
         printed, _ = await walk.run_cell("print('answer' in globals())")
         assert printed.strip() == "False"
-        await walk.stop()
+        await hub.stop_session(walk)
         assert hub.wait_for_no_job("alice")

@@ -33,7 +33,7 @@ async def test_a_session_keeps_its_variables_while_the_hub_is_away(
         printed, _ = await walk.run_cell("print(answer)", kernel=kernel)
         assert printed.strip() == "42"
         assert hub.jobs("alice") == jobs
-        await walk.stop()
+        await hub.stop_session(walk)
         assert hub.wait_for_no_job("alice", 5)
 
 

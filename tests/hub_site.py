@@ -17,6 +17,9 @@ COMMANDS = DIRECTORY / "commands"
 """Slurm's commands as the hub under test knows them: the real ones, unless a test has one of them lie."""
 CONF_D = DIRECTORY / "conf.d"
 
+WARNING = 100
+"""Seconds before its end at which a session is warned."""
+
 SERVICE_TOKEN = "f" * 64
 """By which tests look into the hub, and tidy up after themselves."""
 
@@ -40,6 +43,7 @@ def text(port: int) -> str:
     )
     site = site.replace("[hub]\n", f'[hub]\nid = "under-test"\nconf_d = "{CONF_D}"\n')
     site = site.replace('scheduler = "slurm"\n', f'scheduler = "slurm"\ncommands = "{COMMANDS}"\n')
+    site = site.replace("[environment]\n", f'[sessions]\nwarn_before = "{WARNING}s"\n\n[environment]\n')
     site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
     return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
 

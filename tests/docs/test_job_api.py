@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from clusterhub.session.launcher import VERSION
-from clusterhub.spawner.boarding import Claim, Ready
+from clusterhub.spawner.boarding import Claim, Question, Ready
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "job-api.md"
 
@@ -15,9 +15,10 @@ def documented(heading: str) -> set[str]:
     return set(re.findall(r"^\| `(\w+)` \| (?:number|text|object) \|", section, flags=re.MULTILINE))
 
 
-def test_the_fields_of_both_requests_are_documented_exactly() -> None:
+def test_the_fields_of_all_requests_are_documented_exactly() -> None:
     assert documented("/hub/api/clusterhub/claim") == {field.name for field in fields(Claim)}
     assert documented("/hub/api/clusterhub/ready") == {field.name for field in fields(Ready)}
+    assert documented("/hub/api/clusterhub/time") == {field.name for field in fields(Question)}
 
 
 def test_the_version_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""What jobs ask of the hub: to board, and to note that they serve."""
+"""What jobs ask of the hub: to board, to note that they serve, and how long they still have."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from jupyterhub.apihandlers.base import APIHandler
 from tornado.web import HTTPError
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.spawner.boarding import Boarding, Later
+from clusterhub.spawner.boarding import Boarding, Later, Refused, parse_question
 from clusterhub.spawner.clusters import SETTING
+from clusterhub.spawner.tags import Tag, parse_tag
 
 MAX_BODY = 32768
 """Bytes; a claim is under 2 KiB."""
@@ -98,7 +99,32 @@ class ReadyHandler(JobHandler):
         self.write("{}")
 
 
+class TimeHandler(JobHandler):
+    """``POST /hub/api/clusterhub/time``: how long the job of the session whose token this is still has.
+
+    See `clusterhub.spawner.boarding.Question` for the fields.
+    """
+
+    async def post(self) -> None:
+        """Answers ``{"remaining_s": ..., "seen_s_ago": ...}``."""
+        try:
+            asked = parse_question(self.json_body())
+            spawner = self.spawner_of(parse_tag(asked.tag))
+            left = spawner.time_left(asked, self.get_auth_token() or "")
+        except ClusterhubError as error:
+            raise self.refuse(error) from None
+        self.write(json.dumps(dict(left)))
+
+    def spawner_of(self, tag: Tag | None) -> Any:
+        """The server that a tag names. Raises Refused where there is none."""
+        user = self.find_user(tag.person) if tag is not None else None
+        if tag is None or user is None or tag.server not in user.orm_user.orm_spawners:
+            raise Refused("The hub knows no such session.")
+        return user.spawners[tag.server]
+
+
 HANDLERS = [
     (r"/api/clusterhub/claim", ClaimHandler),
     (r"/api/clusterhub/ready", ReadyHandler),
+    (r"/api/clusterhub/time", TimeHandler),
 ]

@@ -84,6 +84,7 @@ class LocalScheduler(Scheduler):
             "cpus": request.cpus,
             "memory": _total(request),
             "time": request.time_seconds,
+            "warning": request.warning_seconds or None,
             "output": request.log_path,
             "chdir": request.working_directory,
             "capacity-cpus": self.cpus,

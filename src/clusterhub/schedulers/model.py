@@ -77,6 +77,8 @@ class JobRequest:
     body: str
     """Bash text that starts the session, without the ``#!`` line; prologue and epilogue are not in it."""
     time_seconds: int
+    warning_seconds: int = 0
+    """How long before its end the script gets SIGUSR1; 0: it does not."""
     cpus: int = 1
     nodes: int = 1
     memory: Memory | None = None

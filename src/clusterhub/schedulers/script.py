@@ -27,6 +27,12 @@ _SITE_PROFILE = """\
 if [ -r /etc/profile ]; then . /etc/profile; fi
 """
 
+# Until somebody in the body wants to hear it, the scheduler's warning must not kill anything. What is ignored
+# stays so across an exec, until the launcher has a handler.
+_WARNING_IGNORED = """\
+trap '' USR1
+"""
+
 _EPILOGUE = """\
 clusterhub_epilogue() {{
     trap '' TERM
@@ -68,7 +74,7 @@ set +m
 clusterhub_body=$!
 set +m
 trap 'clusterhub_interrupted=1; kill -TERM "$clusterhub_body" 2>/dev/null' TERM
-while :; do
+{warning}while :; do
     clusterhub_interrupted=
     wait "$clusterhub_body"
     clusterhub_code=$?
@@ -79,15 +85,23 @@ exit "$clusterhub_code"
 """
 
 
+_WARNING_HANDED_ON = """\
+trap 'clusterhub_interrupted=1; kill -USR1 "$clusterhub_body" 2>/dev/null' USR1
+"""
+
+
 def compose(request: JobRequest) -> str:
     """The job script of a request.
 
     The prologue runs in the shell that starts the body, so what it exports or loads is there. The first
     command of it that fails ends the job with `PROLOGUE_FAILED` and a line on standard error. The epilogue
     runs when the body ends, when the prologue fails and when the job is terminated, and cannot change the
-    job's exit code.
+    job's exit code. The scheduler's warning (SIGUSR1) reaches the body's process only, which ignores it until
+    it says otherwise.
     """
     parts = [_HEADER]
+    if request.warning_seconds:
+        parts.append(_WARNING_IGNORED)
     if request.working_directory is None:
         parts.append(_HOME)
     prologue, epilogue = request.prologue.strip("\n"), request.epilogue.strip("\n")
@@ -104,5 +118,9 @@ def compose(request: JobRequest) -> str:
             )
         )
     body = request.body.rstrip("\n")
-    parts.append(_GUARDED_BODY.format(body=body) if epilogue.strip() else f"{body}\n")
+    if epilogue.strip():
+        warning = _WARNING_HANDED_ON if request.warning_seconds else ""
+        parts.append(_GUARDED_BODY.format(body=body, warning=warning))
+    else:
+        parts.append(f"{body}\n")
     return "".join(parts)

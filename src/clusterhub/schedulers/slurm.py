@@ -50,6 +50,9 @@ _ACCOUNTING_FIELDS = (
     "MaxRSS",
     "Reason",
 )
+LONGEST_WARNING = 65535
+"""Seconds that --signal takes at most (sbatch's manual)."""
+
 _SUBMITTED = re.compile(r"(\d+)(?:;\S+)?")
 # scancel of 22.05 says nothing at all of a job that it does not know; later versions print these.
 _NOTHING_TO_CANCEL = ("invalid job id specified", "already completing or completed", "already finished")
@@ -111,6 +114,9 @@ class SlurmScheduler(Scheduler):
             kind = f":{request.gpus.type}" if request.gpus.type else ""
             argv.append(f"--gres=gpu{kind}:{request.gpus.count}")
         argv.append(f"--time={write_duration(request.time_seconds)}")
+        if request.warning_seconds:
+            # B: to the script alone, which hands it on: other processes of the job would be killed by it.
+            argv.append(f"--signal=B:USR1@{min(request.warning_seconds, LONGEST_WARNING)}")
         if request.nice is not None:
             argv.append(f"--nice={request.nice}")
         argv += [

@@ -1,14 +1,17 @@
 """Starts one session inside its job: binds a port, proves itself to the hub, serves Jupyter on that port.
 
-This one file travels inside the job script and is run by the environment's own Python (``python -I``),
-so that hub and node cannot differ in version, and an environment needs Jupyter but not clusterhub. It is
-standard library only until Jupyter itself is loaded.
+This file travels inside the job script and is run by the environment's own Python (``python -I``), so that
+hub and node cannot differ in version, and an environment needs Jupyter but not clusterhub. It is standard
+library only until Jupyter itself is loaded. What runs from then on, the other files of this directory,
+travels beside it (`FILES`).
 
 It reads its settings, which hold no secret, from ``CLUSTERHUB_SETTINGS`` (JSON):
 
 ========== =====================================================================================
 claim_url  where the ticket is traded
 ready_url  where "it serves now" is said
+time_url   where is asked how long the job still has
+warning    seconds before its end at which the session's person is warned
 tag        which session this is
 interface  name or address of the network interface to listen on; empty: all of them
 ports      ``[lowest, highest]`` to choose from, or null for any free port
@@ -22,12 +25,14 @@ Exit codes below are part of the contract with `clusterhub.spawner.explanations`
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import fcntl
 import ipaddress
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -37,8 +42,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+import types
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -62,6 +67,13 @@ NO_TICKET = 86
 """The ticket could not be made or read on this node."""
 
 REQUEST_TIMEOUT = 20.0
+"""Seconds."""
+
+FILES = "/dev/fd/4"
+"""Where the rest of what travels with the job is read: what is needed once the session has boarded."""
+
+PACKAGE = "clusterhub_session"
+"""Not ``clusterhub``: the environment may have that one, in another version."""
 
 
 class LaunchError(Exception):
@@ -74,8 +86,9 @@ class LaunchError(Exception):
 
 def say(message: str) -> None:
     """One line to the job's log."""
-    sys.stderr.write("clusterhub: %s\n" % message)
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # where the log lies there may be no room left
+        sys.stderr.write("clusterhub: %s\n" % message)
+        sys.stderr.flush()
 
 
 def every_interface(hub_url: str) -> str:
@@ -197,7 +210,7 @@ def ticket(settings: dict[str, Any], payload: str) -> str:
         raise LaunchError(NO_TICKET, "the session's ticket cannot be read on this node: %s" % error) from None
 
 
-def post(url: str, body: dict[str, Any], token: str = "") -> Any:
+def post(url: str, body: dict[str, Any], token: str = "", timeout: float = REQUEST_TIMEOUT) -> Any:
     """Sends JSON, returns JSON. Raises urllib.error.HTTPError and OSError."""
     request = urllib.request.Request(  # noqa: S310 - the URL is the hub's, from the job script
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -209,7 +222,7 @@ def post(url: str, body: dict[str, Any], token: str = "") -> Any:
     if url.startswith("https:"):
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
     opener = urllib.request.build_opener(*handlers)
-    with opener.open(request, timeout=REQUEST_TIMEOUT) as response:
+    with opener.open(request, timeout=timeout) as response:
         return json.loads(response.read() or b"{}")
 
 
@@ -280,71 +293,33 @@ def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
     return persist(attempt, settings["patience"])
 
 
-def prepare_runtime(runtime: str, reply: dict[str, Any]) -> None:
-    """Points Jupyter at what belongs to this one session, in a directory of the node that is ours alone."""
-    # Connection files and sockets of kernels: on a short path, as a socket's limit is 108 bytes.
-    os.environ["JUPYTER_RUNTIME_DIR"] = runtime
-    if reply["page_config"]:
-        directory = os.path.join(runtime, "config", "labconfig")
-        os.makedirs(directory)
-        with open(os.path.join(directory, "page_config.json"), "w", encoding="utf-8") as file:
-            json.dump(reply["page_config"], file)
-        configured = os.environ.get("JUPYTER_CONFIG_PATH")
-        paths = [os.path.dirname(directory)] + ([configured] if configured else [])
-        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+def carried_files() -> dict[str, str]:
+    """The files that came along in the job script, each under a line with its name; see `FILES`."""
+    with open(FILES, encoding="utf-8") as file:
+        _, *parts = re.split(r"(?m)^==> (\S+) <==\n", file.read())
+    return dict(zip(parts[::2], parts[1::2]))  # noqa: B905 - `strict` came with Python 3.10
 
 
-def open_workspace(runtime: str, workspace: dict[str, Any]) -> list[str]:
-    """The arguments that have JupyterLab begin with that workspace, without touching the person's own."""
-    from jupyterlab_server.workspaces_handler import WorkspacesManager
-
-    directory = os.path.join(runtime, "workspaces")
-    WorkspacesManager(directory).save(
-        "default", json.dumps({"data": workspace, "metadata": {"id": "default"}})
-    )
-    return ["--LabApp.workspaces_dir=" + directory]
+def load_modules(files: Mapping[str, str]) -> dict[str, Any]:
+    """The carried modules by name, in a package in which this file is the launcher."""
+    package = types.ModuleType(PACKAGE)
+    package.__path__ = []
+    sys.modules[PACKAGE] = package
+    modules: dict[str, Any] = {"launcher": sys.modules[__name__]}
+    sys.modules[PACKAGE + ".launcher"] = modules["launcher"]
+    for file, text in files.items():
+        name, dot, kind = file.rpartition(".")
+        if dot and kind == "py":
+            module = types.ModuleType(PACKAGE + "." + name)
+            sys.modules[module.__name__] = modules[name] = module
+            exec(compile(text, file, "exec"), module.__dict__)  # noqa: S102 - it came with us
+    return modules
 
 
 def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, Any], runtime: str) -> None:
     """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
-    os.environ.update(reply["environment"])
-    prepare_runtime(runtime, reply)
-    arguments = list(reply["arguments"])
-    token = os.environ["JUPYTERHUB_API_TOKEN"]
-    said = whereabouts(settings, listener)
-    try:
-        from jupyter_server.serverapp import ServerApp
-        from jupyterhub.singleuser.extension import JupyterHubSingleUser
-
-        if reply["workspace"]:
-            arguments += open_workspace(runtime, reply["workspace"])
-    except ImportError as error:
-        raise LaunchError(
-            NO_JUPYTER,
-            "%s cannot start a session: %s. It needs the packages jupyterhub and jupyterlab"
-            % (sys.prefix, error),
-        ) from None
-
-    def report_ready() -> None:
-        try:
-            persist(lambda: post(settings["ready_url"], said, token), settings["patience"])
-        except LaunchError as error:
-            say(str(error))
-
-    class SessionServer(ServerApp):
-        """Jupyter Server on a socket that is held already, instead of on a port that is looked for."""
-
-        def _find_http_port(self) -> None:
-            self.port = listener.getsockname()[1]
-
-        def _bind_http_server_tcp(self) -> bool:
-            self.http_server.add_sockets([listener])
-            # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.
-            threading.Thread(target=report_ready, name="clusterhub-ready", daemon=True).start()
-            return True
-
-    JupyterHubSingleUser.serverapp_class = SessionServer
-    JupyterHubSingleUser.launch_instance(argv=arguments)
+    files = carried_files()
+    load_modules(files)["server"].serve(listener, reply, settings, runtime, files)
 
 
 def main() -> int:

@@ -30,11 +30,12 @@ class Environment(Section):
 
 
 class Sessions(Section):
-    """Where sessions listen, where they log, and how long they may take to start."""
+    """Where sessions listen, where they log, how long they may take to start, and when they are warned."""
 
     heading: ClassVar[str] = "[sessions]"
     about: ClassVar[str] = (
-        "Where sessions listen, where they log, and how long they may take to start. May be left out."
+        "Where sessions listen, where they log, how long they may take to start, and when they are warned. "
+        "May be left out."
     )
 
     directory: Annotated[Path, PLAIN_PATH] = key(
@@ -67,4 +68,11 @@ class Sessions(Section):
         example="7d",
         default=86400,
         derived='`"1d"`',
+    )
+    warn_before: Annotated[int, DURATION] = key(
+        "How long before a session's time limit its person is warned, and what is open in the browser is "
+        "saved; never for more than half of the session's time.",
+        example="10min",
+        default=300,
+        derived='`"5min"`',
     )

@@ -80,6 +80,16 @@ class Ready:
     port: int
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a session says when it asks how long its job still has; its token is the proof."""
+
+    version: int
+    tag: str
+    job: str
+    restart: int
+
+
 def parse_claim(body: object) -> Claim:
     """Reads a claim. Raises Refused for anything that is not exactly one."""
     claim: Claim = _exactly(Claim, body, ticket=lambda value: _exactly(Ticket, value))
@@ -92,6 +102,12 @@ def parse_ready(body: object) -> Ready:
     ready: Ready = _exactly(Ready, body)
     _check_endpoint(ready)
     return ready
+
+
+def parse_question(body: object) -> Question:
+    """Reads a question. Raises Refused for anything that is not exactly one."""
+    question: Question = _exactly(Question, body)
+    return question
 
 
 def _check_endpoint(said: Claim | Ready) -> None:

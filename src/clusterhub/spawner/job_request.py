@@ -18,6 +18,16 @@ from clusterhub.spawner.options import Choice
 from clusterhub.spawner.tags import Tag
 
 HEREDOC = "CLUSTERHUB_LAUNCHER_ENDS_HERE"
+FILES_HEREDOC = "CLUSTERHUB_FILES_END_HERE"
+CARRIED = (
+    "home.py",
+    "deadline.py",
+    "following.py",
+    "server.py",
+    "lab/package.json",
+    "lab/static/remoteEntry.js",
+)
+"""What travels beside the launcher; a module after those that it imports."""
 API = "hub/api/clusterhub/"
 
 
@@ -78,8 +88,9 @@ def job_request(
         name=cluster.job_name,
         person=account.name,
         log_path=SessionPaths.of(site, tag).log,
-        body=_body(site, profile, tag, ticket),
+        body=_body(site, profile, tag, ticket, choice.time),
         time_seconds=choice.time,
+        warning_seconds=warning_seconds(site, choice.time),
         cpus=choice.cpus or 1,
         nodes=choice.nodes or 1,
         memory=Memory(choice.memory, "cpu" if profile.memory.per == "cpu" else "node")
@@ -105,7 +116,12 @@ def interface_of(site: Site, cluster: Cluster) -> str:
     return "127.0.0.1" if cluster.scheduler == "local" else site.sessions.interface or ""
 
 
-def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> str:
+def warning_seconds(site: Site, time_seconds: int) -> int:
+    """How long before its end a session is warned: never for more than half of its time."""
+    return min(site.sessions.warn_before, time_seconds // 2)
+
+
+def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any], time_seconds: int) -> str:
     """Bash that runs the launcher with the environment's Python, from its own text below."""
     python = str(site.environment_python(profile))
     cluster = site.cluster_of(profile)
@@ -114,6 +130,8 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> 
     settings = {
         "claim_url": base + "claim",
         "ready_url": base + "ready",
+        "time_url": base + "time",
+        "warning": warning_seconds(site, time_seconds),
         "tag": str(tag),
         "interface": interface_of(site, cluster),
         "ports": ports and [ports.low, ports.high],
@@ -129,9 +147,11 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> 
         "fi",
         'export PATH="${python%/*}:${PATH:-/usr/local/bin:/usr/bin:/bin}"',
         *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
-        f"exec \"$python\" -I /dev/fd/3 3<<'{HEREDOC}'",
+        f"exec \"$python\" -I /dev/fd/3 3<<'{HEREDOC}' 4<<'{FILES_HEREDOC}'",
         launcher_source().rstrip("\n"),
         HEREDOC,
+        carried_files().rstrip("\n"),
+        FILES_HEREDOC,
     ]
     return "\n".join(lines) + "\n"
 
@@ -139,4 +159,18 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any]) -> 
 @cache
 def launcher_source() -> str:
     """The text of the launcher, which travels with each job."""
-    return resources.files("clusterhub.session").joinpath("launcher.py").read_text(encoding="utf-8")
+    return _source("launcher.py")
+
+
+@cache
+def carried_files() -> str:
+    """The texts of the other files that travel with each job, each under a line with its name.
+
+    They come with the script and not in the answer to a claim: a job that waited while the hub was upgraded
+    then has parts that fit each other.
+    """
+    return "".join(f"==> {name} <==\n{_source(name)}" for name in CARRIED)
+
+
+def _source(name: str) -> str:
+    return resources.files("clusterhub.session").joinpath(name).read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
 from clusterhub.spawner.tags import Tag
+from clusterhub.spawner.time_left import seconds_left
 from clusterhub.spawner.waiting import waiting_message
 
 AWAY = "The scheduler cannot be reached at the moment; nothing is lost."
@@ -258,6 +259,7 @@ class Launch:
             "arguments": [*ARGUMENTS, *as_root],
             "page_config": interface.page_config,
             "workspace": dict(interface.workspace),
+            "remaining_s": seconds_left(self.cluster.watch.snapshot.jobs.get(claim.job), time.time()),
         }
 
     def _note_ready(self, ready: Ready) -> None:

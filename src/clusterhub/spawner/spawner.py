@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from traitlets import default
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, SubmitRefused
+from clusterhub.spawner.boarding import Question, Refused
 from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.explanations import BY_SIGNAL
@@ -21,6 +23,7 @@ from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.tags import Tag
+from clusterhub.spawner.time_left import time_left
 
 T = TypeVar("T")
 
@@ -164,6 +167,12 @@ class ClusterSpawner(Spawner):
             return False
         self.api_token = token  # JupyterHub drops the one that it had made, and knows the session by this one
         return True
+
+    def time_left(self, asked: Question, token: str) -> Mapping[str, float | None]:
+        """How long the session's job still has. Raises Refused and Later."""
+        if not self._owns_token(token) or asked.job != self.job_id:
+            raise Refused("The token is not this session's.", where=f"job {asked.job}")
+        return time_left(self.clusters[self.cluster_name].watch.snapshot, asked.job, time.time())
 
     @property
     def _session(self) -> Session:

@@ -22,6 +22,7 @@ FULL = JobRequest(
     log_path="/shared/100%/alice/second-{job}.log",
     body="exec sleep 60",
     time_seconds=129600,
+    warning_seconds=300,
     cpus=4,
     nodes=2,
     memory=Memory(4 * GIB),

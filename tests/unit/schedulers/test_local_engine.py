@@ -151,6 +151,14 @@ def test_more_memory_than_asked_for_ends_the_job(engine: RunningEngine) -> None:
     assert job.peak_memory > 100 * MIB
 
 
+def test_a_job_is_warned_before_its_time_limit(engine: RunningEngine, fifo: Path) -> None:
+    body = f"trap 'echo warned > {fifo}; exit 5' USR1; sleep 300 >&- 2>&- & wait"
+    job_id = engine.submit(body, time_seconds=60, warning_seconds=59)
+    assert told(fifo) == "warned"
+    assert engine.supervisor_ends(job_id)
+    assert engine.job(job_id).exit_code == 5
+
+
 def test_what_a_job_leaves_behind_ends_with_it(engine: RunningEngine, fifo: Path) -> None:
     job_id = engine.submit(f"(setsid sleep 300 & echo $! > {fifo}) &\nwait")
     pid = int(told(fifo))

@@ -138,6 +138,38 @@ def test_the_epilogue_runs_when_the_job_is_terminated_in_the_prologue(tmp_path: 
     assert process.returncode == 143
 
 
+WARNED = """\
+trap 'exit 143' TERM
+exec python3 -c "
+import signal, sys, time
+ignored = signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(5 if ignored else 6))
+print('started', flush=True)
+time.sleep(30)"
+"""
+
+
+@pytest.mark.parametrize("epilogue", ["", "echo epilogue"])
+@pytest.mark.parametrize("prologue", ["", "true"])
+def test_a_warning_reaches_the_body_and_kills_nobody_before(
+    tmp_path: Path, prologue: str, epilogue: str
+) -> None:
+    request = replace(EMPTY, body=WARNED, prologue=prologue, epilogue=epilogue, warning_seconds=60)
+    process = started(tmp_path, compose(replace(request, working_directory="/tmp")))  # noqa: S108 - as above
+    process.send_signal(signal.SIGUSR1)
+    out, _ = process.communicate(timeout=20)
+    assert out == ("epilogue\n" if epilogue else "")
+    assert process.returncode == 5
+
+
+def test_a_warning_in_the_prologue_does_not_end_the_job(tmp_path: Path) -> None:
+    prologue = 'echo started; kill -USR1 $$; python3 -c "import os; os.kill(os.getpid(), 10)"'
+    request = replace(EMPTY, body="echo body", prologue=prologue, warning_seconds=60)
+    process = started(tmp_path, compose(request))
+    out, _ = process.communicate(timeout=20)
+    assert (out, process.returncode) == ("body\n", 0)
+
+
 def test_an_epilogue_does_not_make_the_body_ignore_interrupts() -> None:
     done = run("python3 -c 'import signal; print(signal.getsignal(signal.SIGINT))'", epilogue="true")
     assert "default_int_handler" in done.stdout

@@ -46,6 +46,7 @@ def test_a_full_request_names_every_option() -> None:
         "--mem=4096M",
         "--gres=gpu:h200:2",
         "--time=1-12:00:00",
+        "--signal=B:USR1@300",
         "--nice=100",
         "--chdir=/scratch/alice",
         "--output=/shared/100%%/alice/second-%j.log",
@@ -56,6 +57,10 @@ def test_a_full_request_names_every_option() -> None:
         "--exclude",
         "n7",
     )
+
+
+def test_a_warning_is_as_early_as_slurm_can_give_it() -> None:
+    assert "--signal=B:USR1@65535" in SLURM.submission(replace(EMPTY, warning_seconds=86400)).argv
 
 
 def test_an_empty_request_leaves_every_optional_option_out() -> None:

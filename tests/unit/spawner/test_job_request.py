@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,13 @@ from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.session import launcher
 from clusterhub.site.loading import parse
 from clusterhub.site.schema import Site
-from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
+from clusterhub.spawner.job_request import (
+    CARRIED,
+    SessionPaths,
+    carried_files,
+    job_request,
+    ticket_settings,
+)
 from clusterhub.spawner.options import parse_choice
 from clusterhub.spawner.tags import Tag, parse_tag
 
@@ -52,20 +59,52 @@ def test_the_working_directory_may_be_the_persons_own(given: str, expected: str,
 def test_the_body_is_bash_that_hands_over_exactly_what_it_was_given(site: Site, alice: Account) -> None:
     body = request_of(site, alice).body
     # Instead of the environment's Python: a Python that prints what it was handed.
-    shown = "import os, json, sys; print(json.dumps([dict(os.environ), open(sys.argv[-1]).read()]))"
+    shown = (
+        "import os, json, sys; "
+        "print(json.dumps([dict(os.environ), open(sys.argv[-1]).read(), open(4).read()]))"
+    )
     body = body.replace(
         "python=/shared/clusterhub/environments/current/bin/python3", "python=/usr/bin/python3"
     )
     body = body.replace('exec "$python" -I /dev/fd/3', f"exec \"$python\" -I -c '{shown}' /dev/fd/3")
     done = subprocess.run(["/bin/bash"], input=body, capture_output=True, text=True, check=True, timeout=30)
-    environment, source = json.loads(done.stdout)
+    environment, source, files = json.loads(done.stdout)
     assert environment["QUOTED"] == "it's $HOME"
     assert environment["PATH"].startswith("/usr/bin:")
     assert source == Path(launcher.__file__).read_text()
+    assert files == carried_files()
     settings = json.loads(environment["CLUSTERHUB_SETTINGS"])
     assert settings["claim_url"] == "http://gateway:8081/hub/api/clusterhub/claim"
     assert settings["ports"] == [30000, 30010]
     assert settings["ticket"] == MUNGE
+    assert settings["time_url"] == "http://gateway:8081/hub/api/clusterhub/time"
+
+
+def test_what_travels_is_read_back_file_by_file_and_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "carried").write_text(carried_files())
+    monkeypatch.setattr(launcher, "FILES", str(tmp_path / "carried"))
+    files = launcher.carried_files()
+    assert tuple(files) == CARRIED
+    for name, text in files.items():
+        assert text == (Path(launcher.__file__).parent / name).read_text(), name
+    try:
+        modules = launcher.load_modules(files)
+        assert modules["server"].Session is modules["following"].Session
+        assert modules["following"].say is launcher.say
+    finally:
+        for name in [name for name in sys.modules if name.startswith(launcher.PACKAGE)]:
+            del sys.modules[name]
+
+
+def test_a_session_is_warned_as_the_site_says_and_a_short_one_for_half_of_its_time(
+    site: Site, alice: Account
+) -> None:
+    assert request_of(site, alice, profile="gpu").warning_seconds == 300
+    short = request_of(site, alice, time="4min")
+    assert (short.time_seconds, short.warning_seconds) == (240, 120)
+    assert '"warning": 120' in short.body
 
 
 def test_a_missing_environment_is_said_in_the_log_with_a_code_of_its_own(site: Site, alice: Account) -> None:

@@ -60,6 +60,7 @@ PROGRAMS: dict[str, dict[str, dict[str, str | None]]] = {
             "--cpus": _COUNT,
             "--memory": _AMOUNT,
             "--time": _COUNT,
+            "--warning": _COUNT,
             "--output": _PATH,
             "--chdir": _PATH,
             "--capacity-cpus": _COUNT,

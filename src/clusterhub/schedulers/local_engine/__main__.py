@@ -63,7 +63,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     submitting.add_argument("--chdir")
     submitting.add_argument("--cpus", type=int, default=1)
     submitting.add_argument("--time", type=int, required=True)
-    for option in ("memory", "capacity-cpus", "capacity-memory"):
+    for option in ("warning", "memory", "capacity-cpus", "capacity-memory"):
         submitting.add_argument(f"--{option}", type=int)
     add_verb("queue", queue).add_argument("--name")
     add_verb("cancel", cancel).add_argument("job", type=int)

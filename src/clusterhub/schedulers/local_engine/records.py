@@ -15,7 +15,7 @@ HALF_MADE_SECONDS = 10.0
 
 
 class Request(NamedTuple):
-    """What a submit asks for. ``time`` is in seconds, memory in bytes; None is no limit."""
+    """What a submit asks for. ``time`` and ``warning`` are in seconds, memory in bytes; None is no limit."""
 
     name: str
     tag: str
@@ -28,6 +28,8 @@ class Request(NamedTuple):
     capacity_cpus: int | None
     capacity_memory: int | None
     """What all jobs of the engine together may use."""
+    warning: int | None = None
+    """Seconds before its end at which the script gets SIGUSR1."""
 
 
 class Record(NamedTuple):
@@ -55,6 +57,7 @@ class Record(NamedTuple):
     supervisor: int
     supervisor_started: int | None
     submitted_at: float
+    warning: int | None = None
     state: str = "queued"
     """``queued``, ``running``, ``ending`` or ``ended``."""
     reason: str = ""

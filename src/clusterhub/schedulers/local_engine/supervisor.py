@@ -68,15 +68,21 @@ class Supervisor:
 
     def stay_until_its_end(self) -> None:
         ends_at = time.monotonic() + self.record.time
+        warn_at = ends_at - self.record.warning if self.record.warning else None
         while not self.reap():
             now = time.monotonic()
             self.check_memory()
+            if warn_at is not None and now >= warn_at:
+                warn_at = None
+                self.warn()
             if self.verdict is None and now >= ends_at:
                 self.end("time limit", "TimeLimit")
             if self.kill_at is not None and now >= self.kill_at:
                 self.signal_all(signal.SIGKILL)
                 self.kill_at = now + POLL_SECONDS
             next_look = ends_at if self.kill_at is None else self.kill_at
+            if warn_at is not None:
+                next_look = min(next_look, warn_at)
             if self.record.memory is not None:
                 next_look = min(next_look, now + POLL_SECONDS)
             cancelled = wait_for_signal(next_look - time.monotonic())
@@ -93,6 +99,12 @@ class Supervisor:
             # No grace: by the end of it the machine's memory could be gone.
             self.verdict = ("out of memory", "OutOfMemory")
             self.kill_at = time.monotonic()
+
+    def warn(self) -> None:
+        """Tell the script alone that its end is near: it asked for that, and hands it on as it likes."""
+        if self.main is not None and self.verdict is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.main.pid, signal.SIGUSR1)
 
     def end(self, outcome: str, reason: str) -> None:
         """Tell the job's processes to end, and give them a moment."""

@@ -1,0 +1,141 @@
+"""The session's Jupyter Server: on the socket that the launcher holds, with what a page of it asks of us."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import home
+from .following import EVENT_SCHEMA, Session
+from .launcher import NO_JUPYTER, LaunchError, persist, post, say, whereabouts
+
+EXTENSION = "clusterhub-session"
+"""The name of our extension of JupyterLab, whose files are in ``lab``."""
+
+
+def write_extension(files: Mapping[str, str], directory: str) -> str:
+    """Writes our extension of JupyterLab; returns the directory for ``extra_labextensions_path``."""
+    for name, text in files.items():
+        if name.startswith("lab/"):
+            path = Path(directory, "labextensions", EXTENSION, name[len("lab/") :])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return os.path.join(directory, "labextensions")
+
+
+def prepare_runtime(runtime: str, reply: Mapping[str, Any]) -> None:
+    """Points Jupyter at what belongs to this one session, in a directory of the node that is ours alone."""
+    # Connection files and sockets of kernels: on a short path, as a socket's limit is 108 bytes.
+    os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+    if reply["page_config"]:
+        directory = os.path.join(runtime, "config", "labconfig")
+        os.makedirs(directory)
+        with open(os.path.join(directory, "page_config.json"), "w", encoding="utf-8") as file:
+            json.dump(reply["page_config"], file)
+        configured = os.environ.get("JUPYTER_CONFIG_PATH")
+        paths = [os.path.dirname(directory)] + ([configured] if configured else [])
+        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+
+
+def open_workspace(runtime: str, workspace: Mapping[str, Any]) -> list[str]:
+    """The arguments that have JupyterLab begin with that workspace, without touching the person's own."""
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    directory = os.path.join(runtime, "workspace")
+    WorkspacesManager(directory).save(
+        "default", json.dumps({"data": workspace, "metadata": {"id": "default"}})
+    )
+    return ["--LabApp.workspaces_dir=" + directory]
+
+
+def serve(
+    listener: socket.socket,
+    reply: Mapping[str, Any],
+    settings: dict[str, Any],
+    runtime: str,
+    files: Mapping[str, str],
+) -> None:
+    """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
+    os.environ.update(reply["environment"])
+    prepare_runtime(runtime, reply)
+    token = os.environ["JUPYTERHUB_API_TOKEN"]
+    said = whereabouts(settings, listener)
+    extensions = write_extension(files, runtime)
+    arguments = [*reply["arguments"], "--LabServerApp.extra_labextensions_path=" + extensions]
+    session = Session(settings, token, reply["remaining_s"])
+    if session.home_problem:
+        say(session.home_problem)
+        arguments += home.move_out(session.home, runtime)
+
+    def report_ready() -> None:
+        try:
+            persist(lambda: post(settings["ready_url"], said, token), settings["patience"])
+        except LaunchError as error:
+            say(str(error))
+
+    try:
+        from jupyterhub.singleuser.extension import JupyterHubSingleUser
+
+        JupyterHubSingleUser.serverapp_class = server_class(listener, session, report_ready)
+        if reply["workspace"]:
+            arguments += open_workspace(runtime, reply["workspace"])
+    except ImportError as error:
+        raise LaunchError(
+            NO_JUPYTER,
+            "%s cannot start a session: %s. It needs the packages jupyterhub and jupyterlab"
+            % (sys.prefix, error),
+        ) from None
+    JupyterHubSingleUser.launch_instance(argv=arguments)
+
+
+def server_class(listener: socket.socket, session: Session, report_ready: Callable[[], None]) -> type[Any]:
+    """Jupyter Server for this one session. Raises ImportError where there is none."""
+    from jupyter_server.base.handlers import APIHandler
+    from jupyter_server.serverapp import ServerApp
+    from jupyter_server.utils import url_path_join
+    from tornado.web import authenticated
+
+    class SessionHandler(APIHandler):
+        """``GET clusterhub/session``: what a page of ours wants to know."""
+
+        _track_activity = False  # a page that is merely open is no work
+
+        @authenticated
+        async def get(self) -> None:
+            await session.look_at_home()
+            self.finish(json.dumps(session.model()))
+
+    class SessionServer(ServerApp):
+        """Jupyter Server on a socket that is held already, instead of on a port that is looked for."""
+
+        def _find_http_port(self) -> None:
+            self.port = listener.getsockname()[1]
+
+        def _bind_http_server_tcp(self) -> bool:
+            self.http_server.add_sockets([listener])
+            # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.
+            threading.Thread(target=report_ready, name="clusterhub-ready", daemon=True).start()
+            if self.event_logger is not None:
+                self.event_logger.register_event_schema(EVENT_SCHEMA)
+                self.io_loop.add_callback(session.follow, self.event_logger.emit)
+            return True
+
+        def migrate_config(self) -> None:
+            try:
+                super().migrate_config()
+            except OSError as error:
+                say("settings of IPython 3 could not be taken over: %s" % error)
+
+        def init_webapp(self) -> None:
+            super().init_webapp()
+            path = url_path_join(self.base_url, "clusterhub/session")
+            handlers: list[Any] = [(path, SessionHandler)]
+            self.web_app.add_handlers(".*$", handlers)  # type: ignore[no-untyped-call]
+
+    return SessionServer

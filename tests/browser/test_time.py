@@ -65,4 +65,3 @@ def test_before_the_time_limit_open_documents_are_saved_and_the_person_is_warned
     page.goto("/user/alice/lab")
     expect(page.get_by_text("Your session reached its time limit")).to_be_visible()
     picture("time-limit")
-    assert "scancel" not in hub.log()

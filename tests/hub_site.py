@@ -100,7 +100,7 @@ def prepare() -> None:
     (CONF_D / "tests.py").chmod(0o600)
     STATE_DIRECTORY.mkdir(mode=0o700)
     COMMANDS.mkdir()
-    for name in ("sbatch", "scancel", "squeue", "sacct"):
+    for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol"):
         command = COMMANDS / name
         command.write_text(COMMAND.format(name=name, real=shutil.which(name)))
         command.chmod(0o755)

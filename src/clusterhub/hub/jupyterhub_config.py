@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
@@ -11,7 +11,10 @@ from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.own_api import OwnApi
+from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
+from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
+from clusterhub.hub.sessions import lines_on_page
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import Ending
@@ -28,13 +31,32 @@ def ending_on_page(_current_user: object) -> Callable[[str, str], Ending | None]
     return clusters.endings.on_page
 
 
+def sessions_on_page(_current_user: object) -> Callable[[object], Iterator[tuple[str, str]]]:
+    """As above."""
+    return lines_on_page
+
+
+def choice_on_page(_current_user: object) -> Callable[[object, str], list[tuple[str, str]]]:
+    """As above."""
+    return lambda user, server: hidden_fields(site, user, server)
+
+
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it
 c.merge(as_config(resolve(site)))
 c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
 set_unless_said(c, "ClusterSpawner", "options_form", options_form, also="Spawner")
 set_unless_said(c, "ClusterSpawner", "options_from_form", choice_from_form, also="Spawner")
-add_to_list(c, "JupyterHub", "extra_handlers", [*HANDLERS, *ENDING_HANDLERS])
+add_to_list(c, "JupyterHub", "extra_handlers", [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS])
 add_to_list(c, "JupyterHub", "services", [api.service()])
 add_to_list(c, "JupyterHub", "load_roles", [api.role()])
 add_to_table(c, "JupyterHub", "tornado_settings", {SETTING: clusters})
-add_to_table(c, "JupyterHub", "template_vars", {"clusterhub_ending": ending_on_page})
+add_to_table(
+    c,
+    "JupyterHub",
+    "template_vars",
+    {
+        "clusterhub_ending": ending_on_page,
+        "clusterhub_sessions": sessions_on_page,
+        "clusterhub_choice": choice_on_page,
+    },
+)

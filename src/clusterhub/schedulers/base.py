@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from clusterhub.schedulers.model import CommandResult, Job, JobRequest, Submission
+from clusterhub.schedulers.model import (
+    CommandResult,
+    Job,
+    JobRequest,
+    Position,
+    Submission,
+    WaitReason,
+)
 
 
 class Scheduler(ABC):
@@ -33,8 +40,10 @@ class Scheduler(ABC):
     """What every command of this scheduler needs in its environment. Jobs inherit it."""
     look_environment: Mapping[str, str] = MappingProxyType({})
     """What the commands that only look need besides."""
-    reasons: Mapping[str, str] = MappingProxyType({})
-    """The engine's words for why a job waits, each with a person's words for it."""
+    operators: ClassVar[tuple[str, ...]] = ("root",)
+    """Accounts that act for no one person when they cancel a job."""
+    grace: ClassVar[float] = 30.0
+    """Seconds that a job may go on for after it was cancelled, before the scheduler kills it."""
 
     @abstractmethod
     def programs(self, commands: str | os.PathLike[str] | None = None) -> Mapping[str, tuple[str, ...]]:
@@ -70,6 +79,32 @@ class Scheduler(ABC):
     @abstractmethod
     def parse_queue(self, result: CommandResult) -> Mapping[str, Job]:
         """The jobs by id. Raises `SchedulerError` for anything but a whole, good answer."""
+
+    @abstractmethod
+    def wait_reason(self, job: Job) -> WaitReason | None:
+        """Why a queued job waits; None where the scheduler has not looked at it yet."""
+
+    def privacy(self) -> tuple[str, ...] | None:
+        """The command that asks whether people may see each other's jobs; None where they may."""
+        return None
+
+    def parse_privacy(self, result: CommandResult) -> bool:
+        """True where a site keeps jobs private, so that nobody is told of others' by us either.
+
+        Raises `SchedulerError` as `parse_queue` does.
+        """
+        raise NotImplementedError(result)
+
+    def positions(self) -> tuple[str, ...] | None:
+        """The command that lists all jobs that wait, of anybody; None where their order cannot be told."""
+        return None
+
+    def parse_positions(self, result: CommandResult) -> Mapping[str, tuple[Position, ...]]:
+        """The position of each job that waits for its turn, by id. May take a while: run it in a thread.
+
+        Raises `SchedulerError` as `parse_queue` does.
+        """
+        raise NotImplementedError(result)
 
     @abstractmethod
     def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from clusterhub.schedulers.model import Job, JobState, Outcome, SchedulerError, Snapshot
+from clusterhub.schedulers.model import Job, JobState, Outcome, Position, SchedulerError, Snapshot
 
 ABSENCES = 2
 """Good looks without the job that together mean gone."""
@@ -87,6 +87,12 @@ def expect(ledger: Ledger, job_id: str, now: float) -> Ledger:
     return replace(ledger, missing=MappingProxyType({**ledger.missing, job_id: added}))
 
 
+def counted(ledger: Ledger, positions: Mapping[str, tuple[Position, ...]]) -> Ledger:
+    """The positions of all jobs that wait: kept are those of ours, until they are counted again."""
+    ours = {job_id: positions[job_id] for job_id in ledger.snapshot.jobs if job_id in positions}
+    return replace(ledger, snapshot=replace(ledger.snapshot, positions=MappingProxyType(ours)))
+
+
 def look_failed(ledger: Ledger, error: SchedulerError) -> Ledger:
     """A look that gave no good answer: everything stays as it was, and the error is told."""
     return replace(ledger, snapshot=replace(ledger.snapshot, error=error))
@@ -116,12 +122,8 @@ def looked(ledger: Ledger, jobs: Mapping[str, Job], *, began: float, now: float)
     return _settled(replace(ledger, missing=missing, endings=endings), jobs, now=now)
 
 
-def accounted(
-    ledger: Ledger, asked: Iterable[str], answer: Mapping[str, Job] | None, *, now: float
-) -> Ledger:
-    """Accounting's answer about those jobs; None where it gave no good one."""
-    if answer is None:
-        return ledger
+def accounted(ledger: Ledger, asked: Iterable[str], answer: Mapping[str, Job], *, now: float) -> Ledger:
+    """Accounting's answer about those jobs."""
     missing, endings = dict(ledger.missing), dict(ledger.endings)
     for job_id in asked:
         found = answer.get(job_id)
@@ -164,6 +166,7 @@ def _merged(seen: Job, found: Job) -> Job:
         partition=found.partition or seen.partition,
         nodes=found.nodes or seen.nodes,
         reason=found.reason or seen.reason,
+        cancelled_by=found.cancelled_by if found.cancelled_by is not None else seen.cancelled_by,
         outcome=seen.outcome if found.outcome in (None, Outcome.UNKNOWN) else found.outcome,
         signal=found.signal if found.signal is not None else seen.signal,
         restarts=max(found.restarts, seen.restarts),
@@ -181,7 +184,7 @@ def _settled(ledger: Ledger, jobs: Mapping[str, Job], *, now: float, look: bool 
     snapshot = Snapshot(
         taken_at=now if look else ledger.snapshot.taken_at,
         jobs=MappingProxyType(dict(jobs)),
-        ended=MappingProxyType({job_id: ending.job for job_id, ending in endings.items()}),
         error=None if look else ledger.snapshot.error,
+        positions=ledger.snapshot.positions,
     )
     return Ledger(snapshot, MappingProxyType(missing), MappingProxyType(endings))

@@ -23,12 +23,21 @@ from clusterhub.schedulers.model import (
     JobRequest,
     JobState,
     Outcome,
+    Position,
     SchedulerError,
     Submission,
     SubmitRefused,
     SubmitUnclear,
+    WaitReason,
 )
 from clusterhub.schedulers.script import compose
+
+_WHY = {
+    "Resources": "it starts as soon as enough cores and memory are free",
+    "Priority": "other sessions are ahead of it in the queue",
+}
+_CANCELLED = "by "
+"""What the engine gives as the reason of a cancelled job, followed by the canceller's uid."""
 
 
 class LocalScheduler(Scheduler):
@@ -42,12 +51,7 @@ class LocalScheduler(Scheduler):
     kind: ClassVar[str] = "local"
     runs_here: ClassVar[bool] = True
     acting: ClassVar[tuple[str, ...]] = (PROGRAM,)
-    reasons = MappingProxyType(
-        {
-            "Resources": "it starts as soon as enough cores and memory are free",
-            "Priority": "other sessions are ahead of it in the queue",
-        }
-    )
+    grace: ClassVar[float] = 10.0  # of the engine's supervisor
 
     def __init__(
         self,
@@ -121,17 +125,32 @@ class LocalScheduler(Scheduler):
         return (*self._command("queue"), f"--name={self.job_name}")
 
     def parse_queue(self, result: CommandResult) -> Mapping[str, Job]:
+        jobs = self._jobs(result)
+        return MappingProxyType({job.id: job for job in jobs})
+
+    def wait_reason(self, job: Job) -> WaitReason | None:
+        if not job.reason:
+            return None
+        return WaitReason(job.reason, _WHY.get(job.reason, f"the engine says: {job.reason}"))
+
+    def positions(self) -> tuple[str, ...]:
+        return self._command("queue")
+
+    def parse_positions(self, result: CommandResult) -> Mapping[str, tuple[Position, ...]]:
+        waiting = sorted(int(job.id) for job in self._jobs(result) if job.state is JobState.QUEUED)
+        return MappingProxyType({str(number): (Position(ahead),) for ahead, number in enumerate(waiting)})
+
+    def _jobs(self, result: CommandResult) -> list[Job]:
         if result.exit_code != 0 or result.problem:
             self._fail("queue", result, "Nothing is changed by this; the next look may succeed.")
         try:
-            jobs = [_read_job(record) for record in json.loads(result.stdout)["jobs"]]
+            return [_read_job(record) for record in json.loads(result.stdout)["jobs"]]
         except (ValueError, KeyError, TypeError) as error:
             raise SchedulerError(
                 f"The local engine's answer cannot be read: {error!r}",
                 where=self._where("queue"),
                 next="Nothing is changed by this; the next look may succeed.",
             ) from error
-        return MappingProxyType({job.id: job for job in jobs})
 
     def end_all(self) -> tuple[str, ...]:
         """The command that ends every job of this directory and returns when all are gone."""
@@ -170,6 +189,7 @@ def _sentence(stderr: str) -> str:
 def _read_job(record: Mapping[str, Any]) -> Job:
     outcome = Outcome(record["outcome"]) if record["outcome"] else None
     started, ended = record["started_at"], record["ended_at"]
+    canceller = record["reason"].removeprefix(_CANCELLED) if outcome is Outcome.CANCELLED else ""
     return Job(
         id=str(record["id"]),
         state=JobState(record["state"]),
@@ -177,7 +197,8 @@ def _read_job(record: Mapping[str, Any]) -> Job:
         person=record["person"],
         name=record["name"],
         nodes=(record["node"],) if started is not None else (),
-        reason=record["reason"],
+        reason="" if canceller.isdigit() else record["reason"],
+        cancelled_by=int(canceller) if canceller.isdigit() else None,
         outcome=outcome,
         exit_code=record["exit_code"],
         signal=record["signal"],

@@ -110,6 +110,31 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class WaitReason:
+    """Why a job waits."""
+
+    word: str
+    """The scheduler's own word for it; empty where it has none."""
+    why: str
+    """In a person's words: a clause that goes on after "the job waits:"."""
+    next: str = ""
+    """What the person can do, in whole sentences; empty where nothing is to be done but to wait."""
+    competes: bool = True
+    """Whether it waits for its turn. If not, such as while it is held, its position means nothing."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How many jobs, of anybody, are to have their turn before a job that waits."""
+
+    ahead: int
+    partition: str = ""
+    """The partition for which they wait; empty where the scheduler has none."""
+    at_least: bool = False
+    """True where there may be more than could be counted."""
+
+
+@dataclass(frozen=True)
 class CommandResult:
     """What an outside command answered. Exit code None: it was cut off (see ``problem``)."""
 
@@ -132,6 +157,8 @@ class Job:
     nodes: tuple[str, ...] = ()
     reason: str = ""
     """The scheduler's own word for why the job waits, or why it ended."""
+    cancelled_by: int | None = None
+    """The uid of whoever cancelled it; None where it was not cancelled, or nobody tells by whom."""
     outcome: Outcome | None = None
     exit_code: int | None = None
     signal: int | None = None
@@ -160,9 +187,12 @@ class Snapshot:
     taken_at: float | None = None
     """Seconds since the epoch of the last good look; None before the first."""
     jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
-    ended: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
-    """Jobs that left the queue and that accounting confirmed, kept for a while."""
     error: SchedulerError | None = None
+    positions: Mapping[str, tuple[Position, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Of jobs that wait for their turn, by id: the position in each partition that the job may run in.
+
+    Counted more rarely than the jobs are looked at, and not at all where nobody can tell.
+    """
 
     def with_tag(self, tag: str, person: str | None = None) -> tuple[Job, ...]:
         """All jobs of that tag that are in the queue, newest first; with ``person`` only that person's own.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar
 
-from clusterhub.schedulers import slurm_queue
+from clusterhub.schedulers import slurm_positions, slurm_queue
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.hostlist import expand_hostlist
 from clusterhub.schedulers.locate import locate
@@ -19,11 +19,13 @@ from clusterhub.schedulers.model import (
     Job,
     JobRequest,
     Outcome,
+    Position,
     SchedulerError,
     Submission,
     SubmitRefused,
     SubmitUnclear,
     SubmitUnreached,
+    WaitReason,
 )
 from clusterhub.schedulers.script import compose
 from clusterhub.schedulers.slurm_quantities import (
@@ -33,7 +35,7 @@ from clusterhub.schedulers.slurm_quantities import (
     write_duration,
     write_memory,
 )
-from clusterhub.schedulers.slurm_reasons import REASONS
+from clusterhub.schedulers.slurm_reasons import wait_reason
 from clusterhub.schedulers.slurm_refusals import is_unclear, remedy, scheduler_sentence, was_unreached
 from clusterhub.schedulers.slurm_states import read_state
 
@@ -68,7 +70,8 @@ class SlurmScheduler(Scheduler):
 
     kind: ClassVar[str] = "slurm"
     acting: ClassVar[tuple[str, ...]] = ("sbatch", "scancel")
-    reasons = MappingProxyType(REASONS)
+    operators: ClassVar[tuple[str, ...]] = ("root", "slurm")  # the latter as nearly all sites call SlurmUser
+    grace: ClassVar[float] = 30.0  # KillWait, unless a site sets another
     # %s is seconds since the epoch: no time zone, no summer time, no format that the site prefers.
     look_environment = MappingProxyType({"SLURM_TIME_FORMAT": "%s"})
 
@@ -85,7 +88,9 @@ class SlurmScheduler(Scheduler):
             self.environment = MappingProxyType({"SLURM_CONF": os.fspath(configuration)})
 
     def programs(self, commands: str | os.PathLike[str] | None = None) -> Mapping[str, tuple[str, ...]]:
-        return {name: (locate(name, commands),) for name in ("sbatch", "scancel", "squeue", "sacct")}
+        return {
+            name: (locate(name, commands),) for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol")
+        }
 
     def submission(self, request: JobRequest) -> Submission:
         argv = ["sbatch", "--parsable", f"--job-name={request.name}", f"--comment={request.tag}"]
@@ -193,6 +198,36 @@ class SlurmScheduler(Scheduler):
         except ValueError as error:
             raise self._unreadable("squeue", error) from error
 
+    def wait_reason(self, job: Job) -> WaitReason | None:
+        return wait_reason(job)
+
+    def privacy(self) -> tuple[str, ...]:
+        return ("scontrol", "show", "config")
+
+    def parse_privacy(self, result: CommandResult) -> bool:
+        self._check("scontrol", result)
+        try:
+            return slurm_positions.read_privacy(result.stdout)
+        except ValueError as error:
+            raise self._unreadable("scontrol", error) from error
+
+    def positions(self) -> tuple[str, ...]:
+        return (
+            "squeue",
+            "--noheader",
+            "--all",
+            "--local",
+            "--states=PENDING",
+            f"--format={slurm_positions.FORMAT}",
+        )
+
+    def parse_positions(self, result: CommandResult) -> Mapping[str, tuple[Position, ...]]:
+        self._check("squeue", result)
+        try:
+            return MappingProxyType(slurm_positions.read_positions(result.stdout))
+        except ValueError as error:
+            raise self._unreadable("squeue", error) from error
+
     def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:
         # No free text of a person's among the fields, so nobody can forge a line. --starttime: the default
         # differs between versions, and sites limit how far back a query may go (MaxQueryTimeRange).
@@ -278,7 +313,8 @@ def _accounted(job_id: str, record: Mapping[str, str]) -> Job:
         person=record["User"],
         partition=record["Partition"],
         nodes=() if nodes in ("", "None assigned") else expand_hostlist(nodes),
-        reason=f"by {who}" if by else record["Reason"].replace("None", ""),
+        reason=record["Reason"].replace("None", ""),
+        cancelled_by=int(who) if by and who.isdigit() else None,
         outcome=outcome,
         exit_code=code if state.is_over else None,
         signal=signal if state.is_over else None,

@@ -20,8 +20,9 @@ from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers import command, ledger
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.budget import Budget
+from clusterhub.schedulers.counting import Counting
 from clusterhub.schedulers.ledger import Ledger
-from clusterhub.schedulers.model import CommandResult, Job, SchedulerError, Snapshot
+from clusterhub.schedulers.model import CommandResult, Job, JobState, SchedulerError, Snapshot
 
 log = logging.getLogger("clusterhub.watch")
 
@@ -119,6 +120,8 @@ class Watch:
         self._spread = 1.0
         self._account_at = 0.0
         self._account_failures = 0
+        self._counting = Counting(scheduler, self._ask, self._budget, self._clock.monotonic)
+        self._count_task: asyncio.Task[None] | None = None
         self._began = math.inf
         """When the look that is under way began; infinite while there is none."""
 
@@ -162,6 +165,9 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        if self._count_task is not None:
+            self._count_task.cancel()
+            await asyncio.wait([self._count_task])
         self._serve(self._wanted)
 
     async def refresh(self) -> Snapshot:
@@ -218,6 +224,7 @@ class Watch:
             finally:
                 self._began = math.inf
                 self._serve(served)
+            self._count_if_due()
 
     @property
     def _longest_look(self) -> float:
@@ -281,6 +288,21 @@ class Watch:
             self._swap(ledger.accounted(self._ledger, asked, answer, now=self._clock.time()))
         if self._account_failures or self._ledger.to_account():
             self._account_at = self._clock.monotonic() + pause
+
+    def _count_if_due(self) -> None:
+        """While somebody waits, count how many are ahead of them; looks go on meanwhile."""
+        counts = self._count_task is not None and not self._count_task.done()
+        waits = any(job.state is JobState.QUEUED for job in self.snapshot.jobs.values())
+        if self._urgent and waits and not counts and self._counting.is_due:
+            self._count_task = asyncio.create_task(self._count(), name="clusterhub-count")
+
+    async def _count(self) -> None:
+        try:
+            positions = await self._counting.count()
+        except Exception:
+            log.exception("The jobs that wait could not be counted")
+            return
+        self._swap(ledger.counted(self._ledger, positions))
 
     async def _ask(self, argv: tuple[str, ...]) -> CommandResult:
         if self._programs is None:

@@ -22,8 +22,8 @@ FILE = "cancellations.json"
 REFUSED_PAUSE = 5.0
 """Seconds until a cancel that the scheduler did not take is tried again."""
 
-TAKEN_PAUSE = 60.0
-"""Seconds until a job that goes on after a cancel is cancelled again: longer than Slurm's KillWait (30 s)."""
+AFTER_GRACE = 30.0
+"""Seconds beyond the scheduler's time of grace, after which a job that goes on is cancelled again."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,11 @@ class Cancellations:
         fresh.replace(self._path)
 
     async def _see_it_end(self, doomed: Doomed, tried: asyncio.Event) -> None:
-        watch = self._clusters[doomed.cluster].watch
+        cluster = self._clusters[doomed.cluster]
+        watch = cluster.watch
         try:
             while not watch.is_over(doomed.job):
-                pause = TAKEN_PAUSE
+                pause = cluster.scheduler.grace + AFTER_GRACE
                 try:
                     await self._try(doomed)
                 except ClusterhubError as error:

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import logging
 import pwd
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,11 +34,6 @@ LOG_PAUSE = 0.4
 
 LEARNING = 120.0
 """Seconds for which an ending is said better as accounting tells more, such as who cancelled the job."""
-
-OPERATORS = ("root", "slurm")
-"""Accounts that act for no one person: root, and Slurm's own (SlurmUser), as nearly all sites call it."""
-
-_BY_UID = re.compile(r"by (\d+)")
 
 
 @dataclass(frozen=True)
@@ -157,7 +151,8 @@ class Endings:
         site = self._clusters.site
         profile = next((each.title for each in site.profiles if each.name == session.profile), "")
         now = time.time()
-        by = await asyncio.to_thread(canceller, job.reason, session.tag.person)
+        operators = self._clusters[session.cluster].scheduler.operators
+        by = await asyncio.to_thread(canceller, job.cancelled_by, session.tag.person, operators)
         return Ending(
             explain_ending(job, text, profile=profile, cancelled_by=by, asked=session.asked(site)),
             profile=session.profile,
@@ -221,19 +216,17 @@ class Endings:
         return ""
 
 
-def canceller(reason: str, person: str) -> str:
-    """Who cancelled a job, in a word that follows "by"; empty where the scheduler's reason does not tell.
+def canceller(uid: int | None, person: str, operators: Container[str]) -> str:
+    """Who cancelled a job, in a word that follows "by"; empty where nobody tells.
 
-    Slurm's accounting says ``CANCELLED by UID``. Asks for the account, which may take a while.
+    ``operators`` are accounts that act for no one person. Asks for the account, which may take a while.
     """
-    found = _BY_UID.fullmatch(reason)
-    if found is None:
+    if uid is None:
         return ""
-    uid = int(found[1])
     try:
         name = pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
         name = f"uid {uid}"
     if name == person:
         return "you"
-    return "an operator" if uid == 0 or name in OPERATORS else name
+    return "an operator" if uid == 0 or name in operators else name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from clusterhub.errors import ClusterhubError, Explanation
@@ -19,6 +19,7 @@ from clusterhub.spawner.endings import Session
 from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
+from clusterhub.spawner.progress import History, Progress
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import seconds_left
 from clusterhub.spawner.waiting import waiting_message
@@ -83,11 +84,10 @@ class Launch:
         self.endpoint = ""
         self.restart = 0
         """Which run of the job it is that serves: how often the scheduler had restarted it."""
-        self.history: list[tuple[int, str]] = []
-        """What the person's page says of this start: each time how far it is, in percent, and in words."""
+        self.history = History()
+        """What the person's page says of this start."""
         self._given_up = False
         self._ready = asyncio.Event()
-        self._noted = asyncio.Event()
         self._submission: asyncio.Task[str] | None = None
 
     async def ensure_job(self) -> str:
@@ -150,34 +150,27 @@ class Launch:
                 await self._next_event(snapshot)
         return self.endpoint
 
-    async def messages(self) -> AsyncIterator[tuple[int, str]]:
-        """The history from its beginning, and then what is added to it. Does not end by itself."""
-        told = 0
-        while True:
-            while told < len(self.history):
-                yield self.history[told]
-                told += 1
-            await self._noted.wait()
-
     def _note(self) -> None:
         """Adds to the history what is new."""
-        message = self._message()
-        if not self.history or message != self.history[-1]:
-            self.history.append(message)
-            noted, self._noted = self._noted, asyncio.Event()
-            noted.set()
+        self.history.note(self._progress())
 
-    def _message(self) -> tuple[int, str]:
+    def _progress(self) -> Progress:
         if self.endpoint:
-            return 80, f"Job {self.job_id} has reported from its node; Jupyter is starting."
+            words = f"Job {self.job_id} has reported from its node; Jupyter is starting."
+            return Progress(80, words, topic="boarded")
         snapshot = self.cluster.watch.snapshot
+        away = snapshot.error is not None
         if not self.job_id:
-            return 5, AWAY if snapshot.error is not None else f"Submitting to {self.cluster.name}."
+            words = AWAY if away else f"Submitting to {self.cluster.name}."
+            return Progress(5, words, topic=words)
         job = snapshot.jobs.get(self.job_id)
-        words = waiting_message(job, self.cluster.scheduler.reasons)
-        if snapshot.error is not None:
-            words = f"{AWAY} {words}"
-        return (50 if job is not None and job.state is JobState.RUNNING else 20), words
+        reason = self.cluster.scheduler.wait_reason(job) if job is not None else None
+        words = waiting_message(job, reason, snapshot.positions.get(self.job_id, ()))
+        topic = words
+        if job is not None and job.state is JobState.QUEUED and reason is not None:
+            topic = f"{reason.word or reason.why}, {job.restarts}"
+        runs = job is not None and job.state is JobState.RUNNING
+        return Progress(50 if runs else 20, f"{AWAY} {words}" if away else words, topic=f"{topic}, {away}")
 
     def _expect(self) -> None:
         cluster = self.cluster.name

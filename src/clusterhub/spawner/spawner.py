@@ -22,6 +22,7 @@ from clusterhub.spawner.explanations import BY_SIGNAL
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
+from clusterhub.spawner.session_state import SessionState, session_state
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import time_left
 
@@ -302,8 +303,25 @@ class ClusterSpawner(Spawner):
         """What the waiting page says: all of it so far, then what is added."""
         await self._launched.wait()
         if self._launch is not None:
-            async for percent, words in self._launch.messages():
-                yield {"progress": percent, "message": words}
+            async for said in self._launch.history.follow():
+                yield {"progress": said.percent, "message": said.words, "clusterhub_topic": said.topic}
+
+    @property
+    def session_state(self) -> SessionState | None:
+        """How the session is now, by the last snapshot; None where nothing runs or starts."""
+        launch = self._launch
+        if self.cluster_name not in self.clusters.site.clusters:
+            return None
+        cluster = self.clusters.at_rest(self.cluster_name)
+        return session_state(
+            cluster=self.cluster_name,
+            profile=self.profile_name,
+            job_id=self.job_id or (launch.job_id if launch is not None else ""),
+            serves=bool(self.endpoint),
+            scheduler=cluster.scheduler,
+            snapshot=cluster.watch.snapshot,
+            now=time.time(),
+        )
 
     def start_polling(self) -> None:
         """Besides JupyterHub's own polling, tells it at once when the job has ended."""

@@ -1,21 +1,35 @@
-"""Why a job waits, in a person's words."""
+"""Why a job waits, in a person's words: the scheduler's reason, its position, when it may start."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from clusterhub.schedulers.model import Job, JobState
+from clusterhub.schedulers.model import Job, JobState, Position, WaitReason
+
+PARTITIONS_TOLD = 3
+"""Of a job that may run in many partitions, the position is told for those with the fewest ahead."""
+
+DAYS_BY_NAME = 6
+"""A time that is no more days away than this is told with the name of its day; later ones with the date."""
 
 
-def waiting_message(job: Job | None, reasons: Mapping[str, str], now: float | None = None) -> str:
+def waiting_message(
+    job: Job | None,
+    reason: WaitReason | None = None,
+    positions: Sequence[Position] = (),
+    now: float | None = None,
+) -> str:
     """One line of what a session is waiting for.
 
-    ``reasons`` puts the scheduler's words into a person's; ``now`` is in seconds since the epoch.
+    ``reason`` is the scheduler's, as its adapter explains it; ``now`` is in seconds since the epoch.
     """
     if job is None:
         return "Submitted; the scheduler does not list the job yet."
-    words = _words(job, reasons, now)
+    if job.state is JobState.QUEUED:
+        words = _queued(job, reason, positions, time.time() if now is None else now)
+    else:
+        words = _given_nodes(job)
     if job.restarts:
         words += (
             " The scheduler took it back and runs it again: files are as they were saved, what kernels held"
@@ -24,24 +38,56 @@ def waiting_message(job: Job | None, reasons: Mapping[str, str], now: float | No
     return words
 
 
-def _words(job: Job, reasons: Mapping[str, str], now: float | None) -> str:
+def _given_nodes(job: Job) -> str:
+    nodes = ", ".join(job.nodes[:3]) or "a node"
     if job.state is JobState.STARTING:
-        return f"Job {job.id}: {_nodes(job)} is being made ready."
+        return f"Job {job.id}: {nodes} is being made ready."
     if job.state is JobState.SUSPENDED:
         return f"Job {job.id} is suspended by the scheduler and will go on later."
-    if job.state is not JobState.QUEUED:
-        return f"Job {job.id} runs on {_nodes(job)}; Jupyter is starting."
-    word = job.reason.strip("()").partition(",")[0]
-    if word in ("", "None"):
+    return f"Job {job.id} runs on {nodes}; Jupyter is starting."
+
+
+def _queued(job: Job, reason: WaitReason | None, positions: Sequence[Position], now: float) -> str:
+    if reason is None:
         return f"Job {job.id} is in the queue; the scheduler has not looked at it yet."
-    said = reasons.get(word)
-    why = f"{said} ({word})" if said else f"the scheduler says: {job.reason}"
-    line = f"Job {job.id} waits: {why}."
-    if job.expected_start is not None and job.expected_start > (now or time.time()):
-        start = time.localtime(job.expected_start)
-        line += f" Expected to start at {time.strftime('%H:%M on %A', start)}."
-    return line
+    word = f" ({reason.word})" if reason.word else ""
+    sentences = [f"Job {job.id} waits: {reason.why}{word}."]
+    if reason.next:
+        sentences.append(reason.next)
+    if reason.competes and positions:
+        sentences.append(position_words(positions))
+    if job.expected_start is not None and job.expected_start > now:
+        sentences.append(f"Expected to start {when(job.expected_start, now)}.")
+    elif reason.competes:
+        sentences.append("When it will start is not known yet.")
+    return " ".join(sentences)
 
 
-def _nodes(job: Job) -> str:
-    return ", ".join(job.nodes[:3]) or "a node"
+def position_words(positions: Sequence[Position]) -> str:
+    """How many jobs are ahead, in a sentence."""
+    fewest = sorted(positions, key=lambda each: each.ahead)[:PARTITIONS_TOLD]
+    first, *others = fewest
+    verb = "is" if (first.ahead, first.at_least) == (1, False) else "are"
+    jobs = "job" if verb == "is" else "jobs"
+    told = f"{_number(first).capitalize()} {jobs} {verb} ahead of it{_partition(first)}"
+    return "".join([told, *(f", {_number(each)}{_partition(each)}" for each in others), "."])
+
+
+def _number(position: Position) -> str:
+    if position.at_least:
+        return f"more than {position.ahead:,}"
+    return {0: "no", 1: "one"}.get(position.ahead, f"{position.ahead:,}")
+
+
+def _partition(position: Position) -> str:
+    return f" in partition {position.partition}" if position.partition else " in the queue"
+
+
+def when(moment: float, now: float) -> str:
+    """A time to come, as people say it: the day only where it is another one than today."""
+    then, today = time.localtime(moment), time.localtime(now)
+    clock = time.strftime("at %H:%M", then)
+    if then[:3] == today[:3]:
+        return clock
+    days = (moment - now) / 86400
+    return clock + time.strftime(" on %A" if days < DAYS_BY_NAME else " on %d %B", then)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clusterhub.schedulers import ledger
 from clusterhub.schedulers.ledger import ABSENCES_AGAINST_ACCOUNTING, KEPT, Ledger
-from clusterhub.schedulers.model import Job, JobState, Outcome, SchedulerError
+from clusterhub.schedulers.model import Job, JobState, Outcome, Position, SchedulerError
 
 RUNNING = Job("7", JobState.RUNNING, tag="t", person="alice", nodes=("n1",), restarts=1)
 DONE = Job("7", JobState.ENDED, tag="t", person="alice", outcome=Outcome.COMPLETED)
@@ -43,7 +43,6 @@ def test_any_number_of_failed_looks_is_no_absence() -> None:
 def test_a_job_that_the_queue_shows_as_ended_is_over() -> None:
     book = look(SEEN, 20, DONE)
     assert book.ending("7") == DONE
-    assert book.snapshot.ended == {"7": DONE}
 
 
 def test_a_job_that_left_the_queue_is_asked_of_accounting_and_not_yet_over() -> None:
@@ -62,7 +61,7 @@ def test_absent_once_and_confirmed_by_accounting_is_over_with_what_the_queue_kne
 
 
 def test_absent_twice_is_over_where_accounting_cannot_answer() -> None:
-    once = ledger.accounted(look(SEEN, 20), ("7",), None, now=21)
+    once = look(SEEN, 20)
     assert not once.is_over("7")
     twice = look(once, 30)
     ending = twice.ending("7")
@@ -130,13 +129,21 @@ def test_accounting_that_knows_nothing_is_not_asked_for_ever() -> None:
 def test_a_job_that_is_requeued_after_its_end_lives_again() -> None:
     book = look(look(SEEN, 20, DONE), 30, RUNNING)
     assert not book.is_over("7")
-    assert book.snapshot.ended == {}
 
 
 def test_a_state_that_is_unknown_changes_nothing() -> None:
     unknown = Job("7", JobState.UNKNOWN)
     assert not look(SEEN, 20, unknown).is_over("7")
     assert look(look(SEEN, 20, DONE), 30, unknown).is_over("7")
+
+
+def test_positions_are_kept_of_our_own_jobs_until_they_are_counted_again() -> None:
+    place = (Position(12, "batch"),)
+    book = ledger.counted(SEEN, {"7": place, "8": (Position(13, "batch"),)})
+    assert book.snapshot.positions == {"7": place}
+    assert look(book, 20, RUNNING).snapshot.positions == {"7": place}
+    assert ledger.look_failed(book, SchedulerError("no answer")).snapshot.positions == {"7": place}
+    assert ledger.counted(book, {}).snapshot.positions == {}
 
 
 def test_endings_are_forgotten_after_a_day() -> None:

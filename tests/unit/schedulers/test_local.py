@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,10 @@ from clusterhub.schedulers.local import LocalScheduler
 from clusterhub.schedulers.model import (
     CommandResult,
     Gpus,
+    Job,
+    JobState,
     Memory,
+    Position,
     SchedulerError,
     SubmitRefused,
     SubmitUnclear,
@@ -22,6 +26,13 @@ from .requests import EMPTY, GIB
 
 def answer(exit_code: int | None, stdout: str = "", stderr: str = "", problem: str = "") -> CommandResult:
     return CommandResult(exit_code, stdout, stderr, problem)
+
+
+def record(number: int, state: str = "queued") -> dict[str, Any]:
+    """A job as the engine prints it."""
+    nothing = dict.fromkeys(("outcome", "started_at", "ended_at", "exit_code", "signal", "peak_memory"), None)
+    words = {"tag": "t", "person": "alice", "name": "clusterhub", "node": "here", "reason": ""}
+    return {**nothing, **words, "id": number, "state": state, "submitted_at": 1.0, "time": 60}
 
 
 class TestCommands:
@@ -75,6 +86,30 @@ class TestCommands:
         with pytest.raises(SchedulerError) as caught:
             self.local.parse_queue(result)
         assert caught.value.explanation.where == "local-engine queue on cluster here"
+
+    def test_sessions_that_wait_know_their_position_and_those_ahead_by_their_numbers(self) -> None:
+        assert self.local.positions() == ("local-engine", "queue", "--directory=/var/lib/engine")
+        text = json.dumps({"jobs": [record(5), record(12), record(9), record(3, "running")]})
+        assert self.local.parse_positions(answer(0, text)) == {
+            "5": (Position(0),),
+            "9": (Position(1),),
+            "12": (Position(2),),
+        }
+
+    def test_who_cancelled_is_read_from_the_engines_reason(self) -> None:
+        ended = {"state": "ended", "outcome": "cancelled", "reason": "by 1001"}
+        [job] = self.local.parse_queue(answer(0, json.dumps({"jobs": [record(1) | ended]}))).values()
+        assert (job.cancelled_by, job.reason) == (1001, "")
+
+    @pytest.mark.parametrize(
+        ("reason", "why"),
+        [("Resources", "cores and memory"), ("Priority", "ahead of it"), ("Odd", "says: Odd")],
+    )
+    def test_why_a_session_waits_is_said(self, reason: str, why: str) -> None:
+        said = self.local.wait_reason(Job("1", JobState.QUEUED, reason=reason))
+        assert said is not None
+        assert why in said.why
+        assert self.local.wait_reason(Job("1", JobState.QUEUED)) is None
 
     def test_there_is_no_accounting(self) -> None:
         assert self.local.accounting(["7"]) is None

@@ -48,10 +48,10 @@ def test_an_ended_job_has_outcome_exit_code_memory_and_times() -> None:
     )
 
 
-def test_who_cancelled_a_job_is_its_reason() -> None:
-    assert [(jobs()[number].outcome, jobs()[number].reason) for number in ("54", "55")] == [
-        (Outcome.CANCELLED, "by 1001"),
-        (Outcome.CANCELLED, "by 0"),
+def test_who_cancelled_a_job_is_told() -> None:
+    assert [(jobs()[number].outcome, jobs()[number].cancelled_by) for number in ("54", "55")] == [
+        (Outcome.CANCELLED, 1001),
+        (Outcome.CANCELLED, 0),
     ]
 
 

@@ -16,6 +16,8 @@ from clusterhub.spawner.cancellations import Cancellations
 class Cluster:
     """A stand-in for a cluster's scheduler, watch and broker; cancels fail as often as it is told."""
 
+    grace = 30.0
+
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
         self.cancelled: list[tuple[str, str]] = []

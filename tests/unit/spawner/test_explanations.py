@@ -10,7 +10,6 @@ from clusterhub.schedulers.script import PROLOGUE_FAILED
 from clusterhub.session import launcher
 from clusterhub.spawner.explanations import LOG_LINES, Asked, explain_ending, last_lines
 from clusterhub.spawner.messages import as_html
-from clusterhub.spawner.waiting import waiting_message
 
 
 def ended(outcome: Outcome = Outcome.FAILED, code: int | None = 1, signal: int | None = None) -> Job:
@@ -24,6 +23,8 @@ def ended(outcome: Outcome = Outcome.FAILED, code: int | None = 1, signal: int |
         (ended(Outcome.OUT_OF_MEMORY), "", "used more memory"),
         (ended(Outcome.NODE_FAILED), "", "node n1 that your session ran on failed"),
         (ended(Outcome.PREEMPTED), "", "more urgent work"),
+        (ended(Outcome.BOOT_FAILED), "", "did not come up"),
+        (ended(Outcome.DEADLINE), "", "before its deadline"),
         (ended(Outcome.CANCELLED), "", "was cancelled"),
         (ended(code=launcher.NO_ENVIRONMENT), "", "environment is missing"),
         (ended(code=launcher.NO_PORT), "", "No port"),
@@ -169,23 +170,3 @@ def test_an_explanation_as_html_keeps_what_a_job_printed_from_being_markup() -> 
     assert "<script>" not in html
     assert "a &lt;b&gt;" in html
     assert "do &amp; see" in html
-
-
-@pytest.mark.parametrize(
-    ("job", "said"),
-    [
-        (None, "does not list the job yet"),
-        (Job("17", JobState.QUEUED, reason="Resources"), "waits: as soon as there is room (Resources)"),
-        (Job("17", JobState.QUEUED, reason="Odd"), "waits: the scheduler says: Odd"),
-        (
-            Job("17", JobState.QUEUED, reason="Resources", expected_start=2_000_000_000),
-            "Expected to start at",
-        ),
-        (Job("17", JobState.STARTING, nodes=("n1",)), "n1 is being made ready"),
-        (Job("17", JobState.RUNNING, nodes=("n1",)), "runs on n1"),
-        (Job("17", JobState.SUSPENDED), "is suspended"),
-        (Job("17", JobState.QUEUED, restarts=1), "what kernels held in memory is lost"),
-    ],
-)
-def test_waiting_is_said_in_words(job: Job | None, said: str) -> None:
-    assert said in waiting_message(job, {"Resources": "as soon as there is room"}, now=1_900_000_000)

@@ -1,0 +1,128 @@
+"""How a session is now, for programs and pages: from the last snapshot, without asking the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clusterhub.schedulers.base import Scheduler
+from clusterhub.schedulers.model import Job, JobState, Snapshot
+from clusterhub.spawner.waiting import waiting_message
+
+STATES = ("submitting", "queued", "starting", "running", "suspended", "ending", "unknown")
+"""All that `SessionState.state` can be."""
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """How a session is now. Times are seconds since the epoch."""
+
+    state: str
+    """One of `STATES`: ``running`` once it serves, ``unknown`` while the scheduler does not list its job."""
+    message: str
+    """The same for people."""
+    cluster: str
+    profile: str
+    job: str
+    """The job's id; empty until it is known."""
+    record: Job | None
+    """The scheduler's record as it was last seen."""
+    why: str
+    """Why it waits, in a person's words; empty where it does not, or nobody knows."""
+    snapshot: Snapshot
+    now: float
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until its time limit ends it; None where that is not known, or its clock stands still."""
+        if self.record is None or self.state not in ("starting", "running") or self.record.ends_at is None:
+            return None
+        return max(0.0, self.record.ends_at - self.now)
+
+    def as_json(self) -> dict[str, Any]:
+        """The session as the REST API tells it."""
+        job, remaining, error = self.record, self.remaining, self.snapshot.error
+        return {
+            "state": self.state,
+            "message": self.message,
+            "cluster": self.cluster,
+            "profile": self.profile,
+            "job": self.job or None,
+            "nodes": list(job.nodes) if job else [],
+            "reason": job.reason if job and self.state == "queued" else "",
+            "why": self.why,
+            "positions": [
+                {"partition": each.partition, "ahead": each.ahead, "at_least": each.at_least}
+                for each in self.snapshot.positions.get(self.job, ())
+                if self.state == "queued"
+            ],
+            "submitted_at": job.submitted_at if job else None,
+            "expected_start": job.expected_start if job else None,
+            "started_at": job.started_at if job else None,
+            "ends_at": job.ends_at if job else None,
+            "remaining_s": None if remaining is None else round(remaining),
+            "restarts": job.restarts if job else 0,
+            "seen_at": self.snapshot.taken_at,
+            "error": None
+            if error is None
+            else {
+                "what": error.explanation.what,
+                "where": error.explanation.where,
+                "next": error.explanation.next,
+            },
+        }
+
+
+def session_state(
+    *,
+    cluster: str,
+    profile: str,
+    job_id: str,
+    serves: bool,
+    scheduler: Scheduler,
+    snapshot: Snapshot,
+    now: float,
+) -> SessionState:
+    """What is to be said of a session that runs or starts; ``serves`` is true once it can be used. Pure."""
+    job = snapshot.jobs.get(job_id)
+    state = _state(job_id, job, serves=serves)
+    reason = scheduler.wait_reason(job) if job is not None and state == "queued" else None
+    if state == "running" and job is not None:
+        message = f"Job {job_id} runs on {', '.join(job.nodes) or 'a node'}."
+    elif state == "submitting":
+        message = f"Submitting to {cluster}."
+    elif state == "unknown":
+        message = f"The scheduler does not tell what job {job_id} does."
+    elif state == "ending":
+        message = f"Job {job_id} is ending."
+    else:
+        message = waiting_message(job, reason, snapshot.positions.get(job_id, ()), now)
+    return SessionState(
+        state=state,
+        message=message,
+        cluster=cluster,
+        profile=profile,
+        job=job_id,
+        record=job,
+        why=reason.why if reason else "",
+        snapshot=snapshot,
+        now=now,
+    )
+
+
+_OF_JOBS: Mapping[JobState, str] = {
+    JobState.QUEUED: "queued",
+    JobState.STARTING: "starting",
+    JobState.SUSPENDED: "suspended",
+    JobState.ENDING: "ending",
+    JobState.ENDED: "ending",
+}
+
+
+def _state(job_id: str, job: Job | None, *, serves: bool) -> str:
+    if not job_id:
+        return "submitting"
+    if job is not None and job.state is JobState.RUNNING:
+        return "running" if serves else "starting"
+    return _OF_JOBS.get(job.state, "unknown") if job is not None else "unknown"

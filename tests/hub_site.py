@@ -59,6 +59,8 @@ def _profile(name: str, title: str, lines: str) -> str:
 
 FURTHER_PROFILES = (
     ("held", "Held until released", 'directives = ["--hold"]'),
+    ("second-node", "On the second node", 'directives = ["--nodelist=n2"]'),
+    ("quality", "Of a quality of service", 'qos = "short"'),
     ("wrong-partition", "A partition that does not exist", 'partition = "nowhere"'),
     ("wrong-account", "An account that does not exist", 'account = "nobodys"'),
     ("no-environment", "An environment that is missing", f'environment = "{DIRECTORY}/missing"'),

@@ -16,6 +16,9 @@ from clusterhub.schedulers.slurm import SlurmScheduler
 
 PATIENCE = 40.0
 
+OTHERS: list[str] = []
+"""Jobs of people who have nothing to do with the hub."""
+
 SERVERS = {
     "held": ("held", ["it is held, by you or for you (JobHeldUser).", "scontrol release"]),
     "down": ("debug", ["the partition is closed", "(PartitionDown)", "Choose another profile."]),
@@ -61,13 +64,13 @@ def full(hub: LiveHub) -> Iterator[None]:
     limit(1)
     scontrol(hub, "PartitionName=debug", "State=DOWN")
     scontrol(hub, "NodeName=n2", "State=DRAIN", "Reason=test")
-    jobs = [submit(hub, "bob", "--qos=short", "--nodelist=n1", "--exclusive")]
-    hub.cluster.wait_for_job(jobs[0], "RUNNING")
+    hub.cluster.wait_for_job(submit(hub, "bob", "--qos=short", "--nodelist=n1", "--exclusive"), "RUNNING")
     try:
         yield
     finally:
-        hub.cluster.run("gateway", ["scancel", "--user=bob"])
-        hub.cluster.run("gateway", ["scancel", "--user=carol"])
+        for job in (*hub.expect_cancel("bob"), *OTHERS):
+            hub.cancel(job)
+        OTHERS.clear()
         limit(-1)
         scontrol(hub, "PartitionName=debug", "State=UP")
         scontrol(hub, "NodeName=n2", "State=RESUME")
@@ -100,7 +103,7 @@ async def test_the_waiting_page_says_why_what_to_do_and_how_many_are_ahead(hub: 
         await until_said(
             walk, "first", "it is next, as soon as enough cores", "(Resources)", "No jobs are ahead of it"
         )
-        submit(hub, "carol", "--partition=interactive", "--array=1-5")
+        OTHERS.append(submit(hub, "carol", "--partition=interactive", "--array=1-5"))
         await walk.press_start({"profile": "interactive"}, "second")
         await asyncio.gather(
             *(walk.press_start({"profile": profile}, name) for name, (profile, _) in SERVERS.items())

@@ -17,6 +17,8 @@ INTERVAL = 30.0
 """Seconds between two counts: the answer has all jobs that wait, of anybody, which may be thousands."""
 INTERVAL_AT_MOST = 600.0
 """The same after failures, doubled with each in a row."""
+FOR_NEWCOMERS = 10.0
+"""The same where a job of ours waits that was not there when they were last counted."""
 PRIVACY_AGAIN = 3600.0
 """Seconds after which a site is asked again whether its jobs are private."""
 
@@ -41,21 +43,25 @@ class Counting:
         self._ask = ask
         self._budget = budget
         self._now = now
-        self._due_at = 0.0
+        self._counted_at = -INTERVAL_AT_MOST
+        self._counted: frozenset[str] = frozenset()
         self._failures = 0
         self._private: bool | None = None
         self._privacy_at = 0.0
 
-    @property
-    def is_due(self) -> bool:
-        """Whether to count now, as far as the budget goes."""
+    def is_due(self, waiting: frozenset[str]) -> bool:
+        """Whether to count for these jobs of ours now, as far as the budget goes."""
+        if not waiting or self._scheduler.positions() is None:
+            return False
         now = self._now()
-        return (
-            now >= self._due_at and self._scheduler.positions() is not None and self._budget.delay(now) <= 0
-        )
+        pause = min(INTERVAL * 2**self._failures, INTERVAL_AT_MOST)
+        if not self._failures and not waiting <= self._counted:
+            pause = FOR_NEWCOMERS
+        return now - self._counted_at >= pause and self._budget.delay(now) <= 0
 
-    async def count(self) -> Mapping[str, tuple[Position, ...]]:
+    async def count(self, waiting: frozenset[str]) -> Mapping[str, tuple[Position, ...]]:
         """The positions of the jobs that wait for their turn, by id; none where they cannot be told."""
+        self._counted = waiting
         try:
             positions = await self._count()
         except ClusterhubError as error:
@@ -64,7 +70,7 @@ class Counting:
             positions = NONE
         else:
             self._failures = 0
-        self._due_at = self._now() + min(INTERVAL * 2**self._failures, INTERVAL_AT_MOST)
+        self._counted_at = self._now()
         return positions
 
     async def _count(self) -> Mapping[str, tuple[Position, ...]]:

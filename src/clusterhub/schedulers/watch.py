@@ -292,13 +292,17 @@ class Watch:
     def _count_if_due(self) -> None:
         """While somebody waits, count how many are ahead of them; looks go on meanwhile."""
         counts = self._count_task is not None and not self._count_task.done()
-        waits = any(job.state is JobState.QUEUED for job in self.snapshot.jobs.values())
-        if self._urgent and waits and not counts and self._counting.is_due:
-            self._count_task = asyncio.create_task(self._count(), name="clusterhub-count")
+        if not self._urgent or counts:
+            return
+        waiting = frozenset(
+            job_id for job_id, job in self.snapshot.jobs.items() if job.state is JobState.QUEUED
+        )
+        if self._counting.is_due(waiting):
+            self._count_task = asyncio.create_task(self._count(waiting), name="clusterhub-count")
 
-    async def _count(self) -> None:
+    async def _count(self, waiting: frozenset[str]) -> None:
         try:
-            positions = await self._counting.count()
+            positions = await self._counting.count(waiting)
         except Exception:
             log.exception("The jobs that wait could not be counted")
             return

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from clusterhub.schedulers.counting import INTERVAL, PRIVACY_AGAIN
+from clusterhub.schedulers.counting import FOR_NEWCOMERS, INTERVAL, PRIVACY_AGAIN
 from clusterhub.schedulers.model import CommandResult, Job, JobState, Position, SchedulerError
 from clusterhub.schedulers.watch import PER_MINUTE, Watch
 
@@ -107,6 +107,17 @@ async def test_they_are_counted_more_rarely_than_looked_at_and_within_the_cap(
         await counted(watch, clock, 600)
     assert 15 <= line.times("line") - counts <= 600 / INTERVAL + 1
     assert len(line.asked) - before <= 10 * PER_MINUTE + 1
+
+
+async def test_who_comes_later_does_not_wait_for_the_next_count(
+    watch: Watch, line: Line, clock: FakeClock
+) -> None:
+    with watch.urgent():
+        await counted(watch, clock, 2)
+        line.jobs = {**line.jobs, "99": Job("99", JobState.QUEUED)}
+        await counted(watch, clock, FOR_NEWCOMERS + 5)
+        assert set(watch.snapshot.positions) == {"7", "99"}
+        assert line.times("line") == 2
 
 
 async def test_a_site_whose_jobs_are_private_is_told_nothing_of_others(

@@ -91,6 +91,8 @@ OPTIONS = [
     "--open-mode=write",
     "--chdir=home",
     "--chdir=/a\nb",
+    "--chdir=/home/\u202ealice",
+    "--chdir=/home/\u2028alice",
     "--JOB-NAME=a",
 ]
 OUTPUTS = [

@@ -35,7 +35,12 @@ def check_words(value: object) -> list[str]:
     """The words of a command line, one at least."""
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_WORDS:
         raise Refused(f"a list of 1 to {MOST_WORDS} texts was expected", "argv")
-    return [check_text(word, f"argv[{place}]", 8192) for place, word in enumerate(value)]
+    words = [check_text(word, f"argv[{place}]", 8192) for place, word in enumerate(value)]
+    for place, word in enumerate(words):
+        # Also what turns the direction of a line, or ends one: schedulers print their records on terminals.
+        if not word.isprintable():
+            raise Refused("a word has characters that cannot be printed", f"argv[{place}]")
+    return words
 
 
 def check_submission(argv: list[str], person: str, configuration: Configuration) -> list[str]:

@@ -19,8 +19,12 @@ from clusterhub.schedulers.model import Job, JobState
 from clusterhub.session.launcher import VERSION
 from clusterhub.spawner.tickets import Proof
 
-MAX_FIELD = 8192
-"""Characters in the longest text a claim may hold (a munge credential is about 300)."""
+MAX_FIELD = 512
+"""Characters in the longest text of a claim but its ticket; a tag has at most 400, a host name 255. They are
+said again in refusals, and longer ones could fill the log."""
+
+MAX_TICKET = 8192
+"""Characters in the longest ticket (a munge credential is about 300)."""
 
 LAST_PORT = 65535
 
@@ -153,17 +157,18 @@ def _exactly(kind: type[Any], body: object, **nested: Callable[[object], Any]) -
             continue
         if each.type == "int" and type(value) is not int:
             raise Refused(f"The field {each.name!r} is a number.")
-        if each.type != "int" and not _is_plain_text(value):
+        longest = MAX_TICKET if kind is Ticket else MAX_FIELD
+        if each.type != "int" and not _is_plain_text(value, longest):
             raise Refused(
-                f"The field {each.name!r} is a text of at most {MAX_FIELD} printable ASCII characters."
+                f"The field {each.name!r} is a text of at most {longest} printable ASCII characters."
             )
         values[each.name] = value
     return kind(**values)
 
 
-def _is_plain_text(value: object) -> bool:
+def _is_plain_text(value: object, longest: int) -> bool:
     """True for what can be compared, encoded, resolved and written to a log as it is."""
-    return isinstance(value, str) and len(value) <= MAX_FIELD and value.isascii() and value.isprintable()
+    return isinstance(value, str) and len(value) <= longest and value.isascii() and value.isprintable()
 
 
 @dataclass

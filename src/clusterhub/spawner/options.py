@@ -21,6 +21,9 @@ KEYS = ("profile", *AMOUNTS, "interface")
 MAX_LENGTH = 200
 """Characters in the longest value that is looked at."""
 
+MAX_NUMBER = 2**63
+"""Beyond any amount. A refusal could not even say a number of thousands of digits: Python stops at 4,300."""
+
 
 class ChoiceRefused(ClusterhubError):
     """What was chosen is not on offer. ``field`` is one of `KEYS`, or empty."""
@@ -93,13 +96,20 @@ def _values(given: object) -> dict[str, str | int]:
             if len(value) > 1:
                 raise ChoiceRefused(f"{key} was given {len(value)} times.", field=key, next="Give it once.")
             value = value[0] if value else ""
-        if isinstance(value, bool) or not isinstance(value, str | int | None):
-            raise ChoiceRefused(f"{key} is neither a text nor a whole number.", field=key)
-        if isinstance(value, str) and (len(value) > MAX_LENGTH or not value.isprintable()):
-            raise ChoiceRefused(f"{key} is too long, or has characters that cannot be printed.", field=key)
-        if value not in ("", None):
+        _check(key, value)
+        if isinstance(value, str | int) and value != "":
             values[key] = value
     return values
+
+
+def _check(key: str, value: object) -> None:
+    """A text that can be shown, a whole number that can be said, or nothing."""
+    if isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise ChoiceRefused(f"{key} is neither a text nor a whole number.", field=key)
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise ChoiceRefused(f"{key} is a number beyond all limits.", field=key)
+    if isinstance(value, str) and (len(value) > MAX_LENGTH or not value.isprintable()):
+        raise ChoiceRefused(f"{key} is too long, or has characters that cannot be printed.", field=key)
 
 
 def _nearest(key: object) -> str:

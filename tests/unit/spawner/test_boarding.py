@@ -165,6 +165,7 @@ async def test_an_address_of_elsewhere_is_refused() -> None:
         {"claim": "é"},
         {"claim": "\ud800"},
         {"node": "n1\n"},
+        {"job": "1" * 600},  # it would be said again in the log, by whoever likes
         {"tag": "clusterhub:hub:\u00e9:"},
         {"ticket": {"kind": "munge", "value": "MUNGE:\ud800:"}},
         {"version": [[[]]]},

@@ -47,6 +47,8 @@ def test_a_profile_of_others_looks_like_one_that_is_not_there(site: Site) -> Non
 @pytest.mark.parametrize(
     ("given_options", "field", "said"),
     [
+        ({"cpus": 10**5000}, "cpus", "beyond all limits"),
+        ({"memory": -(10**400)}, "memory", "beyond all limits"),
         ({"cpus": 9}, "cpus", "1 to 8"),
         ({"cpus": 0}, "cpus", "1 to 8"),
         ({"cpus": "-1"}, "cpus", ""),

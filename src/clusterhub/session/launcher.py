@@ -25,7 +25,6 @@ Exit codes below are part of the contract with `clusterhub.spawner.explanations`
 from __future__ import annotations
 
 import array
-import contextlib
 import errno
 import fcntl
 import ipaddress
@@ -85,10 +84,18 @@ class LaunchError(Exception):
 
 
 def say(message: str) -> None:
-    """One line to the job's log."""
-    with contextlib.suppress(OSError):  # where the log lies there may be no room left
-        sys.stderr.write("clusterhub: %s\n" % message)
-        sys.stderr.flush()
+    """One line to the job's log.
+
+    Where the log lies there may be no room left. Then there is no log: kernels, which share it, would not get
+    past what they print there.
+    """
+    try:
+        os.write(2, ("clusterhub: %s\n" % message).encode(errors="replace"))
+    except OSError:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        os.close(nothing)
 
 
 def every_interface(hub_url: str) -> str:

@@ -63,12 +63,12 @@ async def test_the_hub_is_asked_once_before_anybody_is_warned(monkeypatch: pytes
 
 
 async def test_pages_are_warned_also_while_the_hub_is_away(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Hub(monkeypatch, fail)
     [event] = await events(Session(SETTINGS, "token", 1.2), 1)
     assert (event["warn"], event["save"]) == (True, True)
-    assert "the hub does not say how long the session lasts" in capsys.readouterr().err
+    assert "the hub does not say how long the session lasts" in capfd.readouterr().err
 
 
 async def test_a_limit_that_was_extended_while_nobody_looked_warns_nobody(

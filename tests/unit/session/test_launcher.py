@@ -217,6 +217,22 @@ def test_it_runs_isolated_and_says_in_one_line_why_it_cannot(tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
+def test_a_log_without_room_is_given_up_and_the_session_goes_on() -> None:
+    code = f"""
+import importlib.util, os
+spec = importlib.util.spec_from_file_location("launcher", {launcher.__file__!r})
+launcher = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(launcher)
+launcher.say("one")
+assert os.readlink("/proc/self/fd/1") == os.readlink("/proc/self/fd/2") == "/dev/null"
+launcher.say("two")
+raise SystemExit(7)
+"""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run([sys.executable, "-I", "-c", code], stderr=full, check=False, timeout=30)
+    assert done.returncode == 7
+
+
 def test_a_session_that_is_ended_while_it_starts_leaves_nothing_behind(hub: Hub, tmp_path: Path) -> None:
     ticket = tmp_path / "ticket"
     ticket.write_text("secret")

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Picture
 from tests.browser.person import START_SECONDS, Person
 from tests.hub_fixture import LiveHub
+from tests.real_cluster import processes
 
 
 def choose_interface(person: Person, title: str) -> None:
@@ -17,7 +18,9 @@ def choose_interface(person: Person, title: str) -> None:
     person.page.get_by_role("button", name="Start").click()
 
 
-def test_notebook_7_opens_a_notebook_that_runs_on_the_node(alice: Person, picture: Picture) -> None:
+def test_notebook_7_opens_a_notebook_that_runs_on_the_node_and_is_saved_when_time_is_short(
+    alice: Person, hub: LiveHub, picture: Picture
+) -> None:
     page = alice.page
     choose_interface(alice, "Notebook")
     page.wait_for_url(re.compile(r"/user/alice/tree"), timeout=START_SECONDS * 1000)
@@ -50,6 +53,17 @@ def test_notebook_7_opens_a_notebook_that_runs_on_the_node(alice: Person, pictur
     else:
         run()
     assert "/notebooks/" in notebook.url
+
+    # A scheduler's signal as it comes before the time limit; tests/browser/test_time.py waits for a real one.
+    cell.click()
+    notebook.keyboard.type("unsaved = 1; ")
+    [job] = hub.expect_cancel("alice")
+    sent = hub.cluster.run("gateway", ["scancel", "--batch", "--signal=USR1", job], "alice")
+    assert sent.returncode == 0, sent.stderr
+    expect(notebook.get_by_role("alert").filter(has_text="Your session ends in")).to_be_visible()
+    file = hub.cluster.people["alice"].home / "Untitled.ipynb"
+    assert processes.wait_until(lambda: "unsaved = 1; " in file.read_text(), 10)
+    picture("notebook-warning")
 
 
 def test_the_terminal_opens_a_terminal_on_the_node_and_no_notebook(

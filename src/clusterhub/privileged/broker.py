@@ -30,7 +30,9 @@ HelperConfiguration = Configuration
 """What the helper may do, as it reads it."""
 
 _ANSWER_BYTES = CHILD_BYTES + 65536
+_OVERHEAD = 256  # bytes of a request for its verb and its time
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
+_TO_ANSWER = 10.0  # of them, for the helper to end what it has run, and say so, before it is given up
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Broker:
         logins_at_once: int = 8,
     ) -> None:
         self.command = command
-        self._seconds = program_seconds + _SECONDS_OVER
+        self.seconds = program_seconds + _SECONDS_OVER
+        """After so long nothing that was asked for is under way any more."""
         self._commands = asyncio.Semaphore(commands_at_once)
         self._logins = asyncio.Semaphore(logins_at_once)
         self._accounts: dict[str, tuple[float, Account]] = {}
@@ -205,18 +208,21 @@ class Broker:
     async def _run_helper(
         self, verb: str, request: Mapping[str, Any], pool: asyncio.Semaphore
     ) -> CommandResult:
-        text = json.dumps({"verb": verb, **request})
-        if len(text) > REQUEST_BYTES:
+        if len(json.dumps(request)) > REQUEST_BYTES - _OVERHEAD:
             raise BrokerError(
                 "The request is too long for the helper.",
                 where=f"{verb} for {request['person']}",
                 next="Shorten the profile's prologue or directives.",
             )
         async with pool:
+            # However late sudo lets it begin: what it runs is to end while its answer is still waited for, or
+            # a job that was given up is submitted after all.
+            until = time.monotonic() + self.seconds - _TO_ANSWER
+            text = json.dumps({"verb": verb, "until": until, **request})
             return await run(
                 self.command,
                 environment={"PATH": SAFE_PATH, "LANG": "C.UTF-8"},
-                timeout=self._seconds,
+                timeout=self.seconds,
                 max_output=_ANSWER_BYTES,
                 stdin=text,
             )

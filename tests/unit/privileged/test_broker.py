@@ -103,6 +103,18 @@ async def test_a_job_whose_program_was_cut_off_may_exist(broker: Broker, own_hel
     assert result.problem
 
 
+async def test_a_helper_that_begins_too_late_submits_nothing_that_was_given_up(
+    own_helper: OwnHelper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "_SECONDS_OVER", 3.0)
+    monkeypatch.setattr(broker_module, "_TO_ANSWER", 3.0)
+    configuration = configuration_of(own_helper)._replace(program_seconds=1)
+    made = Broker.for_this_process(configuration, own_helper.room / "run", "self")
+    slow = Broker(("/bin/sh", "-c", 'sleep 1.5; exec "$@"', "sudo", *made.command), program_seconds=1)
+    with pytest.raises(BrokerError, match="no time was left"):
+        await slow.submit(own_helper.person, submission(own_helper))
+
+
 UNREADABLE = {
     "garbage": "print('garbage')",
     "nothing": "",

@@ -6,12 +6,17 @@ import json
 import os
 import pwd
 import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.privileged.own_helper import OwnHelper
 
+from clusterhub.privileged.archive import ISOLATED
 from clusterhub.privileged.helper.person import OUTPUT_BYTES
 from clusterhub.privileged.helper.requests import REQUEST_BYTES
 
@@ -89,6 +94,41 @@ def test_a_program_that_hangs_is_cut_off(own_helper: OwnHelper) -> None:
     reply = own_helper.send(own_helper.submission("hang"))
     assert reply["exit_code"] is None
     assert reply["problem"] == "no answer in time"
+
+
+def test_what_comes_too_late_is_not_begun(own_helper: OwnHelper) -> None:
+    error = own_helper.send(own_helper.submission("hang", until=time.monotonic() - 1))["error"]
+    assert error["kind"] == "failed"
+    assert "no time was left" in error["what"]
+
+
+def test_whoever_asks_can_shorten_the_time_and_not_lengthen_it(own_helper: OwnHelper) -> None:
+    begun = time.monotonic()
+    own_helper.send(own_helper.submission("hang", until=begun + 1))
+    own_helper.configuration["program_seconds"] = 1
+    assert own_helper.send(own_helper.submission("hang", until=begun + 1e9))["problem"] == "no answer in time"
+
+
+def test_a_program_ends_in_time_also_when_the_helper_is_killed(own_helper: OwnHelper) -> None:
+    note = own_helper.room / "pid"
+    script = f"echo $$ > {note}.new; mv {note}.new {note}; exec sleep 60"
+    own_helper.configuration["programs"]["sbatch"] = ["/bin/sh", "-c", script]
+    own_helper.configuration["program_seconds"] = 1
+    command = [sys.executable, ISOLATED, str(own_helper.program), "--configuration", str(own_helper.file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as helper:
+        assert helper.stdin is not None
+        helper.stdin.write(json.dumps(own_helper.submission()).encode())
+        helper.stdin.close()
+        until(note.exists)
+        helper.kill()
+    running = Path(f"/proc/{note.read_text().strip()}/exe")
+    until(lambda: not running.exists())
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Returns when the condition holds; the limit is pytest's own."""
+    while not true():
+        time.sleep(0.02)
 
 
 def test_a_program_that_babbles_is_cut_off(own_helper: OwnHelper) -> None:

@@ -137,6 +137,13 @@ def test_a_signal_becomes_the_command_of_its_program() -> None:
     assert check_request(request, CONFIGURATION)[1]["argv"] == ["scancel", "--full", "--signal=USR1", "17"]
 
 
+@pytest.mark.parametrize("until", ["soon", 10, True, None, float("nan"), float("inf")])
+def test_until_when_is_a_number_of_seconds(until: object) -> None:
+    with pytest.raises(Refused) as refusal:
+        check_request({"verb": "list-logs", "person": "alice", "until": until}, CONFIGURATION)
+    assert refusal.value.where == "until"
+
+
 def test_a_program_that_the_operator_did_not_list_is_not_run() -> None:
     configuration = CONFIGURATION._replace(programs={"sbatch": ["/usr/bin/sbatch"]})
     with pytest.raises(Refused):

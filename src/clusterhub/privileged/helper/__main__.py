@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,9 @@ from clusterhub.privileged.helper.person import SAFE_PATH
 from clusterhub.privileged.helper.refusal import Refused
 from clusterhub.privileged.helper.requests import REQUEST_BYTES, parse_request
 from clusterhub.privileged.helper.verbs import carry_out
+
+LAST_WORDS = 5
+"""Seconds after the deadline in which what hangs is ended, recorded and answered for."""
 
 
 def _caller() -> Caller:
@@ -49,8 +54,9 @@ def answer(arguments: list[str]) -> dict[str, Any]:
     """Read a request, carry it out, record it, and return the reply."""
     caller = _caller()
     configuration = _configuration(arguments, caller)
+    begun = time.monotonic()
     # Whatever hangs below, nothing that root started stays: the hub could not end it.
-    signal.alarm(3 * configuration.program_seconds + 30)
+    signal.alarm(configuration.program_seconds + LAST_WORDS)
     os.environ.clear()
     os.environ["PATH"] = SAFE_PATH
     audit = Audit(configuration.audit_log, caller)
@@ -60,7 +66,9 @@ def answer(arguments: list[str]) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         nonlocal verb, fields
         verb, fields = parse_request(sys.stdin.buffer.read(REQUEST_BYTES + 1), configuration)
-        return carry_out(verb, fields, configuration, caller)
+        deadline = min(begun + configuration.program_seconds, fields.get("until", math.inf))
+        signal.setitimer(signal.ITIMER_REAL, max(0.0, deadline - time.monotonic()) + LAST_WORDS)
+        return carry_out(verb, fields, configuration, caller, deadline)
 
     reply = _reply(work)
     audit.write(verb, fields, reply)

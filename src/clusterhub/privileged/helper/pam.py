@@ -116,7 +116,9 @@ def has_expired(person: str) -> bool:
     return bool(entry) and 0 <= entry.contents.expire <= time.time() // 86400
 
 
-def authenticate(fields: Mapping[str, Any], configuration: Configuration, caller: Caller) -> dict[str, Any]:
+def authenticate(
+    fields: Mapping[str, Any], configuration: Configuration, caller: Caller, deadline: float
+) -> dict[str, Any]:
     """Whether this is the person's password and they may come in now.
 
     PAM is asked for every name, so that neither answer nor time tells which accounts exist; rules of ours
@@ -131,7 +133,7 @@ def authenticate(fields: Mapping[str, Any], configuration: Configuration, caller
         raise Refused("without root, the helper acts for its own account only", person)
     password = os.urandom(24).hex() if system else fields["password"]
     question = (configuration.pam_service, person, password, fields["address"])
-    answer = in_child(lambda: ask_pam(*question), configuration.program_seconds)
+    answer = in_child(lambda: ask_pam(*question), deadline)
     reason = answer["reason"]
     if not reason:
         if account is None:

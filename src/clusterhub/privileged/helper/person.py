@@ -18,6 +18,7 @@ from clusterhub.privileged.helper.refusal import Refused
 
 CHILD_BYTES = 4 << 20  # a reply with the longest log, every character of it escaped
 OUTPUT_BYTES = 64 << 10  # of each of a program's streams
+OWN_END = 1.0  # seconds after the deadline at which a program ends itself, if nobody has ended it
 SAFE_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -27,6 +28,8 @@ class Actor(NamedTuple):
     account: pwd.struct_passwd
     configuration: Configuration
     caller: Caller
+    deadline: float
+    """When all of it has to be done, in seconds of `time.monotonic`: then whoever asked gives it up."""
 
     @property
     def change_account(self) -> bool:
@@ -63,7 +66,7 @@ class Actor(NamedTuple):
             self.become()
             return work()
 
-        return in_child(as_person, self.configuration.program_seconds)
+        return in_child(as_person, self.deadline)
 
     def environment(self) -> dict[str, str]:
         """A clean environment: nothing of the hub's comes along."""
@@ -79,7 +82,7 @@ class Actor(NamedTuple):
         }
 
 
-def in_child(work: Callable[[], Any], seconds: float) -> Any:
+def in_child(work: Callable[[], Any], deadline: float) -> Any:
     """What ``work`` returns, run in a process of its own so that it can change account, hang or crash."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -87,7 +90,7 @@ def in_child(work: Callable[[], Any], seconds: float) -> Any:
         _answer_and_exit(work, writing)
     os.close(writing)
     answer = bytearray()
-    _read({reading: answer}, CHILD_BYTES, time.monotonic() + seconds)
+    _read({reading: answer}, CHILD_BYTES, deadline)
     os.close(reading)
     os.kill(child, signal.SIGKILL)  # it has said all, or is too slow or too long
     os.waitpid(child, 0)
@@ -116,11 +119,22 @@ def _answer_and_exit(work: Callable[[], Any], writing: int) -> NoReturn:
 
 
 def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any]:
-    """Run a configured program; what it says and its exit code, None where it was cut off."""
+    """Run a configured program; what it says and its exit code, None where it was cut off.
+
+    It ends by the deadline, whatever becomes of this process: nothing is submitted once that was given up.
+    """
     import subprocess  # some milliseconds that only those pay who run something
 
     command = [*actor.configuration.programs[argv[0]], *argv[1:]]
-    deadline = time.monotonic() + actor.configuration.program_seconds
+
+    def begin() -> None:
+        # The clock goes on in the program that this process becomes, also where root hangs or was killed.
+        # Before all else: a home directory on a file system that is away keeps us for as long as it likes.
+        signal.setitimer(signal.ITIMER_REAL, max(0.0, actor.deadline - time.monotonic()) + OWN_END)
+        actor.become()
+
+    if time.monotonic() >= actor.deadline:
+        raise Refused("no time was left to run it", argv[0], "try again in a minute", "failed")
     try:
         # A file in memory rather than a pipe: nobody has to feed a program that does not read.
         with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
@@ -132,7 +146,7 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=actor.environment(),
-                preexec_fn=actor.become,  # noqa: PLW1509 - there is one thread only
+                preexec_fn=begin,  # noqa: PLW1509 - there is one thread only
                 start_new_session=True,
             )
     except (OSError, subprocess.SubprocessError) as error:
@@ -140,10 +154,10 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
         what = f"{argv[0]} could not be started: {cause}"
         raise Refused(what, command[0], "is it there, and may everybody run it?") from None
     outputs = {stream.fileno(): bytearray() for stream in (process.stdout, process.stderr) if stream}
-    problem = _read(outputs, OUTPUT_BYTES, deadline)
+    problem = _read(outputs, OUTPUT_BYTES, actor.deadline)
     if not problem:
         try:
-            process.wait(max(0.0, deadline - time.monotonic()))
+            process.wait(max(0.0, actor.deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             problem = "it closed its output and did not end"
     if problem:

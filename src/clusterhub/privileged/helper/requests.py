@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -92,7 +93,7 @@ VERBS: dict[str, tuple[set[str], set[str], Callable[[Request, Configuration], Fi
     "authenticate": ({"password"}, {"address"}, _authenticate),
     "account": (set(), set(), lambda *_: {}),
 }
-"""Each verb's keys besides "verb" and "person": needed, possible; and what checks their values."""
+"""Each verb's keys besides "verb", "person" and "until": needed, possible; and what checks their values."""
 
 
 def check_request(document: object, configuration: Configuration) -> tuple[str, Fields]:
@@ -104,10 +105,20 @@ def check_request(document: object, configuration: Configuration) -> tuple[str, 
         raise Refused("there is no such verb", "verb")
     needed, possible, check = VERBS[verb]
     needed = needed | {"verb", "person"}
-    if not needed <= set(document) <= needed | possible:
+    if not needed <= set(document) <= needed | possible | {"until"}:
         raise Refused("keys are missing, or there are unknown ones", verb)
     person = check_text(document["person"], "person", 64, PERSON)
-    return verb, {"person": person, **check(document, configuration)}
+    return verb, {"person": person, **_until(document), **check(document, configuration)}
+
+
+def _until(request: Request) -> Fields:
+    """When whoever asks gives it up, in seconds of this machine's monotonic clock; it can only shorten."""
+    if "until" not in request:
+        return {}
+    value = request["until"]
+    if type(value) is not float or not math.isfinite(value):
+        raise Refused("a number of seconds was expected", "until")
+    return {"until": value}
 
 
 def parse_request(text: bytes, configuration: Configuration) -> tuple[str, Fields]:

@@ -15,15 +15,15 @@ from clusterhub.privileged.helper.refusal import Refused
 
 
 def carry_out(
-    verb: str, fields: dict[str, Any], configuration: Configuration, caller: accounts.Caller
+    verb: str, fields: dict[str, Any], configuration: Configuration, caller: accounts.Caller, deadline: float
 ) -> dict[str, Any]:
-    """Do what a checked request asks, and return the reply."""
+    """Do what a checked request asks by the deadline (`time.monotonic`), and return the reply."""
     if verb == "authenticate":
         from clusterhub.privileged.helper.pam import authenticate
 
-        return authenticate(fields, configuration, caller)
+        return authenticate(fields, configuration, caller, deadline)
     account = accounts.permitted_account(fields["person"], configuration, caller)
-    actor = Actor(account, configuration, caller)
+    actor = Actor(account, configuration, caller, deadline)
     if verb == "account":
         return _describe(actor)
     if verb == "submit":

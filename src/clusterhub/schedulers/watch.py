@@ -39,8 +39,10 @@ QUIET = 4
 JITTER = 0.1
 """By this share an interval is longer or shorter at random, so that several hubs do not ask in step."""
 ACCOUNT_AGAIN = 15.0
-ACCOUNT_AGAIN_AT_MOST = 600.0
-"""Seconds until accounting is asked again, doubled with each failure in a row."""
+ACCOUNT_AGAIN_AT_MOST = 30.0
+"""Seconds until accounting is asked again, doubled with each failure in a row up to that."""
+ACCOUNT_PATIENCE = 2.0
+"""Seconds for which the next look waits for accounting, which answers in its own time on many sites."""
 ASKED_AT_ONCE = 500
 """Jobs in one query of accounting: a command line has its limits."""
 
@@ -122,6 +124,7 @@ class Watch:
         self._account_failures = 0
         self._counting = Counting(scheduler, self._ask, self._budget, self._clock.monotonic)
         self._count_task: asyncio.Task[None] | None = None
+        self._accounting: asyncio.Task[None] | None = None
         self._began = math.inf
         """When the look that is under way began; infinite while there is none."""
 
@@ -168,6 +171,10 @@ class Watch:
         if self._count_task is not None:
             self._count_task.cancel()
             await asyncio.wait([self._count_task])
+        if self._accounting is not None:
+            self._accounting.cancel()
+            await asyncio.wait([self._accounting])
+            self._accounting = None
         self._serve(self._wanted)
 
     async def refresh(self) -> Snapshot:
@@ -216,7 +223,7 @@ class Watch:
             self._began = self._clock.monotonic()
             try:
                 await self._look()
-                await self._account()
+                await self._look_into_accounting()
             except Exception as error:
                 # A mistake of ours must not leave the hub blind: say so, and look again.
                 log.exception("A look at the queue failed")
@@ -228,7 +235,7 @@ class Watch:
 
     @property
     def _longest_look(self) -> float:
-        """Seconds that a look and a question to accounting take at the most, each being cut off in time."""
+        """Seconds that a look takes at the most, being cut off in time, and much more than that."""
         return 3 * self.timeout
 
     async def _pause(self) -> None:
@@ -267,6 +274,19 @@ class Watch:
         if self.snapshot.error is not None:
             log.info("The queue can be seen again")
         self._swap(ledger.looked(self._ledger, jobs, began=began, now=self._clock.time()))
+
+    async def _look_into_accounting(self) -> None:
+        """Ask accounting, unless an earlier question is still open; its answer is waited for a little."""
+        if self._accounting is None:
+            self._accounting = asyncio.create_task(self._account())
+            patience = asyncio.ensure_future(self._clock.sleep(ACCOUNT_PATIENCE))
+            try:
+                await asyncio.wait([self._accounting, patience], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                patience.cancel()
+        if self._accounting.done():
+            answered, self._accounting = self._accounting, None
+            answered.result()
 
     async def _account(self) -> None:
         """Ask accounting about the jobs that left the queue, all at once."""

@@ -20,7 +20,7 @@ from clusterhub.schedulers.model import (
     Submission,
     WaitReason,
 )
-from clusterhub.schedulers.watch import PER_MINUTE, QUIET, Watch
+from clusterhub.schedulers.watch import BURST, PER_MINUTE, QUIET, Watch
 
 from .clocks import FakeClock
 
@@ -39,6 +39,7 @@ class Table(Scheduler):
         self.accounts: dict[str, Job] | None = {}
         self.error: Exception | None = None
         self.hold: asyncio.Event | None = None
+        self.hold_accounting: asyncio.Event | None = None
         self.asked: list[tuple[str, ...]] = []
         self.environments: list[Mapping[str, str]] = []
 
@@ -51,8 +52,9 @@ class Table(Scheduler):
     ) -> CommandResult:
         self.asked.append(argv)
         self.environments.append(environment)
-        if self.hold is not None:
-            await self.hold.wait()
+        hold = self.hold if argv[0] == "/bin/look" else self.hold_accounting or self.hold
+        if hold is not None:
+            await hold.wait()
         return CommandResult(0, "", "")
 
     def looks(self) -> int:
@@ -211,6 +213,35 @@ async def test_the_cap_holds_however_often_a_fresh_look_is_wanted(
     assert len(table.asked) - before <= 10 * PER_MINUTE + 1
 
 
+async def test_the_cap_holds_with_every_fault_at_once(watch: Watch, table: Table, clock: FakeClock) -> None:
+    async def insist() -> None:
+        while True:
+            await watch.refresh()
+
+    insisting = [asyncio.create_task(insist()) for _ in range(50)]
+    faults: list[Exception | None] = [SchedulerError("garbage"), RuntimeError("a mistake"), None, None]
+    counted: list[int] = []
+    with watch.urgent():
+        for second in range(900):
+            table.error = faults[second % 4]
+            table.accounts = None if second % 3 else {}
+            table.jobs = {str(second + each): RUNNING for each in range(20)}  # others leave, unexplained
+            table.hold = asyncio.Event() if second % 90 == 0 else table.hold
+            if second % 90 == 70 and table.hold is not None:  # longer than the watch itself bears
+                table.hold.set()
+                table.hold = None
+            watch.ensure_running()
+            watch.is_over(f"never heard of {second}")
+            await clock.advance(1)
+            counted.append(len(table.asked))
+    for task in insisting:
+        task.cancel()
+    minutes = [late - early for early, late in zip(counted, counted[60:], strict=False)]
+    assert max(minutes) <= PER_MINUTE + BURST
+    assert counted[-1] - counted[60] <= 14 * PER_MINUTE + BURST
+    assert watch.snapshot.taken_at is not None
+
+
 async def test_a_fresh_look_is_had_at_once_while_others_start(
     watch: Watch, table: Table, clock: FakeClock
 ) -> None:
@@ -264,15 +295,33 @@ async def test_jobs_that_left_are_asked_of_accounting_in_one_query(watch: Watch,
     assert watch.is_over("8")
 
 
-async def test_accounting_that_is_away_is_asked_again_ever_more_rarely(
+async def test_accounting_that_is_away_is_asked_twice_a_minute_at_the_most(
     watch: Watch, table: Table, clock: FakeClock
 ) -> None:
     table.accounts = None
     table.jobs = {"7": Job("7", JobState.ENDED, outcome=Outcome.FAILED), "8": RUNNING}
     await clock.advance(3600)
     asked = sum(argv[0] == "/bin/account" for argv in table.asked)
-    assert 5 <= asked <= 12
+    assert 110 <= asked <= 125
     assert watch.is_over("7")
+
+
+async def test_accounting_that_does_not_answer_keeps_no_look_waiting(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    table.hold_accounting = asyncio.Event()
+    table.jobs = {"8": RUNNING}
+    table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.TIME_LIMIT)}
+    before = table.looks()
+    await clock.advance(100)
+    assert table.looks() >= before + 3
+    assert sum(argv[0] == "/bin/account" for argv in table.asked) == 1
+    assert watch.snapshot.error is None
+    table.hold_accounting.set()
+    await clock.settle()
+    ending = watch.ending("7")
+    assert ending is not None
+    assert ending.outcome is Outcome.TIME_LIMIT
 
 
 async def test_a_job_never_heard_of_becomes_over_in_time(watch: Watch, clock: FakeClock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class Clusters:
         self.site = site
         self._on_interrupted = on_interrupted
         self._interrupted: set[tuple[str, str]] = set()
+        self._unheard: dict[tuple[str, str], float] = {}
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
@@ -99,10 +101,19 @@ class Clusters:
             commands=cluster.commands,
         )
 
-    def interrupt(self, person: str, server: str) -> None:
-        """A start or session of that server is to be gone on with: its job may be in the queue."""
+    def interrupt(self, person: str, server: str, *, unheard: bool = False) -> None:
+        """A start or session of that server is to be gone on with: its job may be in the queue.
+
+        ``unheard``: or may yet come into it, as an earlier hub may have been submitting it when it ended.
+        """
+        if unheard:
+            self._unheard[person, server] = time.monotonic() + self.broker.seconds
         self._interrupted.add((person, server))
         self._on_interrupted(person, server)
+
+    def unheard_until(self, person: str, server: str) -> float:
+        """Until then (`time.monotonic`) what an earlier hub had asked of the helper may bring a job."""
+        return self._unheard.get((person, server), 0.0)
 
     def take_interrupted(self, person: str, server: str) -> bool:
         """True once for each server that was interrupted."""

@@ -22,9 +22,11 @@ from clusterhub.spawner.options import Choice
 from clusterhub.spawner.progress import History, Progress
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import seconds_left
-from clusterhub.spawner.waiting import waiting_message
+from clusterhub.spawner.waiting import joined_message, waiting_message
 
 AWAY = "The scheduler cannot be reached at the moment; nothing is lost."
+
+LOOKING = "No certain answer came to the submission; looking for the job in the queue."
 
 LOOK_PAUSE = 5.0
 """Seconds between two looks for a job of which we do not know whether it was submitted."""
@@ -72,7 +74,9 @@ class Launch:
         profile: Profile,
         choice: Choice,
         given: Given,
+        unheard_until: float = 0.0,
     ) -> None:
+        """``unheard_until``: until then (`time.monotonic`) a submission of an earlier hub may bring a job."""
         self.clusters = clusters
         self.cluster = clusters[profile.cluster]
         self.tag = tag
@@ -80,6 +84,11 @@ class Launch:
         self.profile = profile
         self.choice = choice
         self.given = given
+        self._unheard_until = unheard_until
+        self._looking = False
+        """True while it is not known whether there is a job."""
+        self._joined = ""
+        """What the page says where an earlier job was found that is not what was chosen."""
         self.job_id = ""
         self.endpoint = ""
         self.restart = 0
@@ -87,27 +96,55 @@ class Launch:
         self.history = History()
         """What the person's page says of this start."""
         self._given_up = False
+        self._boarded = asyncio.Event()
         self._ready = asyncio.Event()
         self._submission: asyncio.Task[str] | None = None
 
     async def ensure_job(self) -> str:
         """The id of this session's one job: a live one that is found by its tag, or a new one.
 
-        Raises ClusterhubError. If it is cancelled meanwhile, the submission itself goes on; see `settle`.
+        A job that boards before the answer to its submission comes is the answer. Raises ClusterhubError. If
+        it is cancelled meanwhile, the submission itself goes on; see `settle`.
         """
         self._expect()
         self._note()
         self._submission = asyncio.create_task(self._find_or_submit())
-        return await asyncio.shield(self._submission)
+        boarded = asyncio.create_task(self._boarded.wait())
+        try:
+            await asyncio.wait([self._submission, boarded], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            boarded.cancel()
+        return self._submission.result() if self._submission.done() else self.job_id
 
     async def _find_or_submit(self) -> str:
-        live = await self.clusters.live_job(self.cluster.name, self.tag)
+        live = await self._live_job()
+        while live is None and time.monotonic() < self._unheard_until:
+            self._look_on()
+            await asyncio.sleep(LOOK_PAUSE)
+            live = await self._live_job()
         if live is not None:
+            self._joined = joined_message(live, self.profile)
             self.job_id = live.id
             return live.id
         if self._given_up:
             raise ClusterhubError("The start was stopped before anything was submitted.")
+        self._looking = False
         return await self._submit()
+
+    async def _live_job(self) -> Job | None:
+        """See `Clusters.live_job`. Raises SchedulerError, in words for whoever waits for a start."""
+        try:
+            return await self.clusters.live_job(self.cluster.name, self.tag)
+        except SchedulerError as error:
+            raise SchedulerError(
+                f"The scheduler cannot be reached, so nothing was submitted. {error.explanation.what}",
+                where=error.explanation.where,
+                next="Try again in a few minutes; if it stays so, tell your operators.",
+            ) from error
+
+    def _look_on(self) -> None:
+        self._looking = True
+        self._note()
 
     async def settle(self) -> None:
         """Returns when no submission is under way any more, so that it is known what there is to stop.
@@ -161,7 +198,8 @@ class Launch:
         snapshot = self.cluster.watch.snapshot
         away = snapshot.error is not None
         if not self.job_id:
-            words = AWAY if away else f"Submitting to {self.cluster.name}."
+            looked = LOOKING if self._looking else f"Submitting to {self.cluster.name}."
+            words = AWAY if away else looked
             return Progress(5, words, topic=words)
         job = snapshot.jobs.get(self.job_id)
         reason = self.cluster.scheduler.wait_reason(job) if job is not None else None
@@ -169,6 +207,7 @@ class Launch:
         topic = words
         if job is not None and job.state is JobState.QUEUED and reason is not None:
             topic = f"{reason.word or reason.why}, {job.restarts}"
+        words += self._joined
         runs = job is not None and job.state is JobState.RUNNING
         return Progress(50 if runs else 20, f"{AWAY} {words}" if away else words, topic=f"{topic}, {away}")
 
@@ -227,7 +266,10 @@ class Launch:
         """After a submission without a certain answer: the queue is the ledger."""
         good_looks = 0
         while good_looks < LOOKS:
+            self._look_on()
             await asyncio.sleep(LOOK_PAUSE)
+            if self._boarded.is_set():
+                return self.job_id
             try:
                 job = await self.clusters.live_job(self.cluster.name, self.tag)
             except SchedulerError:
@@ -241,6 +283,7 @@ class Launch:
         self._note()
         self.job_id, self.restart = claim.job, claim.restart
         self.endpoint = endpoint_url(claim)
+        self._boarded.set()
         self._note()
         interface = INTERFACES[self.choice.interface]
         environment = dict(self.given.environment(self.endpoint))

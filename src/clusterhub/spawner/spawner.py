@@ -14,7 +14,7 @@ from traitlets import default
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
-from clusterhub.schedulers.model import Job, JobState, SchedulerError, SubmitRefused
+from clusterhub.schedulers.model import Job, JobState, SchedulerError, SubmitRefused, SubmitUnreached
 from clusterhub.spawner.boarding import Question, Refused
 from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
 from clusterhub.spawner.endings import Session
@@ -139,7 +139,8 @@ class ClusterSpawner(Spawner):
             try:
                 return await step()
             except (SchedulerError, BrokerError) as error:
-                if not self._goes_on or isinstance(error, SubmitRefused):
+                refused = isinstance(error, SubmitRefused) and not isinstance(error, SubmitUnreached)
+                if not self._goes_on or refused:
                     raise
                 self.log.warning("The start of %s cannot go on yet: %s", self._log_name, error)
             await asyncio.sleep(LOOK_PAUSE)
@@ -155,7 +156,13 @@ class ClusterSpawner(Spawner):
         self.cluster_name, self.profile_name = profile.cluster, profile.name
         given = Given(self._session_environment, self._owns_token, self._note_endpoint)
         return Launch(
-            self.clusters, tag=self.tag, account=account, profile=profile, choice=choice, given=given
+            self.clusters,
+            tag=self.tag,
+            account=account,
+            profile=profile,
+            choice=choice,
+            given=given,
+            unheard_until=self.clusters.unheard_until(self.user.name, self.name),
         )
 
     def _owns_token(self, token: str) -> bool:
@@ -226,8 +233,9 @@ class ClusterSpawner(Spawner):
         if self.orm_spawner.server is not None and not self.endpoint:
             # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
             # keeps the job, which the new start finds by its tag.
+            unheard = not self.job_id
             self.clear_state()
-            self.clusters.interrupt(self.user.name, self.name)
+            self.clusters.interrupt(self.user.name, self.name, unheard=unheard)
 
     def clear_state(self) -> None:
         """Forgets the job that was."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from clusterhub.schedulers.model import Job, JobState, Position, WaitReason
+from clusterhub.site.schema import Profile
 
 PARTITIONS_TOLD = 3
 """Of a job that may run in many partitions, the position is told for those with the fewest ahead."""
@@ -36,6 +37,17 @@ def waiting_message(
             " in memory is lost."
         )
     return words
+
+
+def joined_message(job: Job, profile: Profile) -> str:
+    """What the page adds where a start found an earlier job in another partition than it chose; or ""."""
+    there = frozenset(job.partition.split(","))
+    if not profile.partition or there <= frozenset(profile.partition):
+        return ""
+    return (
+        f" It is an earlier job of this server, in partition {job.partition}, which your start has joined. To"
+        " have what you chose now, stop it and start again."
+    )
 
 
 def _given_nodes(job: Job) -> str:

@@ -5,11 +5,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from jupyterhub.user import User
+
 from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
 from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
+from clusterhub.hub.notices import notices
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
@@ -41,6 +44,11 @@ def choice_on_page(_current_user: object) -> Callable[[object, str], list[tuple[
     return lambda user, server: hidden_fields(site, user, server)
 
 
+def notices_on_page(current_user: User | None) -> tuple[str, ...]:
+    """Asked anew for each page."""
+    return notices(clusters, current_user.name) if current_user is not None else ()
+
+
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it
 c.merge(as_config(resolve(site)))
 c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
@@ -58,5 +66,6 @@ add_to_table(
         "clusterhub_ending": ending_on_page,
         "clusterhub_sessions": sessions_on_page,
         "clusterhub_choice": choice_on_page,
+        "clusterhub_notices": notices_on_page,
     },
 )

@@ -42,12 +42,18 @@ class Cancellations:
         self._clusters = clusters
         self._path = path
         self._tasks: dict[Doomed, asyncio.Task[None]] = {}
+        self._refused: set[Doomed] = set()
+        """Those whose last cancel the scheduler did not take."""
         self._elsewhere: list[Doomed] = []
         """On clusters that site.toml does not name now, and may again."""
 
     def __contains__(self, job: tuple[str, str]) -> bool:
         """True for (cluster, job id) while that job is being ended: it is nobody's to adopt."""
         return any((doomed.cluster, doomed.job) == job for doomed in self._tasks)
+
+    def not_taken(self, person: str) -> tuple[Doomed, ...]:
+        """The person's jobs that are to end, and whose cancel the scheduler has not taken so far."""
+        return tuple(doomed for doomed in self._tasks if doomed.person == person and doomed in self._refused)
 
     def resume(self) -> None:
         """Go on with what an earlier hub left. Needs a running loop."""
@@ -80,6 +86,7 @@ class Cancellations:
 
     def _forget(self, doomed: Doomed) -> None:
         task = self._tasks.pop(doomed)
+        self._refused.discard(doomed)
         if not task.cancelled():  # as it is when the hub ends: the next one goes on with it
             self._save()
 
@@ -98,7 +105,9 @@ class Cancellations:
                 pause = cluster.scheduler.grace + AFTER_GRACE
                 try:
                     await self._try(doomed)
+                    self._refused.discard(doomed)
                 except ClusterhubError as error:
+                    self._refused.add(doomed)
                     log.warning("Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error)
                     pause = REFUSED_PAUSE
                 tried.set()

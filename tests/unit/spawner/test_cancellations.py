@@ -81,8 +81,12 @@ async def test_a_cancel_that_fails_is_tried_until_it_is_taken(tmp_path: Path) ->
     cluster = Cluster(failures=3)
     following = follow(cluster, tmp_path / "cancellations.json")
     await following.cancel("main", "alice", "17")
+    [untaken] = following.not_taken("alice")
+    assert (untaken.cluster, untaken.job) == ("main", "17")
+    assert following.not_taken("bob") == ()
     for _ in range(4):
         await cluster.tries.get()
+    assert following.not_taken("alice") == ()
     cluster.over.set()
     await settled(following)
 

@@ -120,16 +120,30 @@ def why(path: Path, session: str) -> None:
 @main.command()
 @site_option
 @click.option("--end", is_flag=True, help="Cancel them, each as the person whose job it is.")
-def orphans(path: Path, end: bool) -> None:
+@click.option(
+    "--older-than",
+    metavar="DURATION",
+    default="",
+    help="Leave alone those that were submitted later than so long ago, such as 1h.",
+)
+def orphans(path: Path, end: bool, older_than: str) -> None:
     """List the jobs of this hub that none of its servers owns.
 
     It asks each scheduler once, and the hub's database, so it needs no hub that runs. Whatever looks like an
     orphan is looked up in the database a second time, ten seconds later: a start that goes on is none.
+
+    The hub itself ends none of them. Where that is your policy, let a timer run this with --end and
+    --older-than.
     """
     from clusterhub.hub.orphans import orphans as look
     from clusterhub.site.loading import load
+    from clusterhub.site.quantities import Refused, parse_duration
 
-    sys.exit(look(load(path), end=end, say=click.echo))
+    try:
+        seconds = parse_duration(older_than) if older_than else 0
+    except Refused as error:
+        raise click.BadParameter(error.explanation.what, param_hint="--older-than") from None
+    sys.exit(look(load(path), end=end, say=click.echo, older_than=seconds))
 
 
 @main.group()

@@ -21,6 +21,7 @@ from clusterhub.hub.configure import as_config, resolve
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.command import run
 from clusterhub.schedulers.model import Job
+from clusterhub.site.quantities import format_duration
 from clusterhub.site.schema import Site
 from clusterhub.spawner.cancellations import FILE as CANCELLATIONS
 from clusterhub.spawner.clusters import clusters_for_a_command, scheduler_for
@@ -58,6 +59,12 @@ class Orphan:
     tag: Tag
     job: Job
 
+    def is_older_than(self, seconds: float) -> bool:
+        """Whether it was submitted at least so long ago; of one of which nobody knows when, False."""
+        if not seconds:
+            return True
+        return self.job.submitted_at is not None and time.time() - self.job.submitted_at >= seconds
+
     @property
     def row(self) -> tuple[str, ...]:
         """As the table shows it."""
@@ -69,22 +76,23 @@ class Orphan:
 HEADINGS = ("cluster", "job", "person", "server", "state", "since")
 
 
-def orphans(site: Site, *, end: bool, say: Callable[..., None]) -> int:
+def orphans(site: Site, *, end: bool, say: Callable[..., None], older_than: float = 0.0) -> int:
     """Prints the orphans; with ``end`` cancels them as the persons whose they are. Returns the exit status.
 
-    ``say`` is called with a line, and with ``err=True`` for what goes to standard error. Raises
-    ClusterhubError where the database cannot be read.
+    ``older_than`` is in seconds: those that were submitted later are left alone. ``say`` is called with a
+    line, and with ``err=True`` for what goes to standard error. Raises ClusterhubError where the database
+    cannot be read.
     """
-    return asyncio.run(_orphans(site, end=end, say=say))
+    return asyncio.run(_orphans(site, end=end, say=say, older_than=older_than))
 
 
-async def _orphans(site: Site, *, end: bool, say: Callable[..., None]) -> int:
+async def _orphans(site: Site, *, end: bool, say: Callable[..., None], older_than: float) -> int:
     schedulers = {name: scheduler_for(cluster) for name, cluster in site.clusters.items()}
     before = servers_of(site)
     looks = await asyncio.gather(*(look(site, name, schedulers[name]) for name in schedulers))
     errors = [each for each in looks if isinstance(each, ClusterhubError)]
     live = [orphan for each in looks if not isinstance(each, ClusterhubError) for orphan in each]
-    found = unowned(live, before)
+    found = [each for each in unowned(live, before) if each.is_older_than(older_than)]
     if found:
         await asyncio.sleep(PAUSE)
         found = unowned(found, servers_of(site), being_cancelled(site))
@@ -94,7 +102,8 @@ async def _orphans(site: Site, *, end: bool, say: Callable[..., None]) -> int:
         for line in table([HEADINGS, *(orphan.row for orphan in found)]):
             say(line)
     elif not errors:
-        say("There is no job of this hub that none of its servers owns.")
+        old = f" and that is older than {format_duration(round(older_than))}" if older_than else ""
+        say(f"There is no job of this hub that none of its servers owns{old}.")
     if end and found:
         errors += await _end(site, found, say)
     return 1 if errors else 0

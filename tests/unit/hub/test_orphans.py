@@ -1,5 +1,6 @@
 """Jobs that no server owns: found by queue and database, ended as the person whose they are."""
 
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -204,6 +205,23 @@ def test_orphans_are_listed_after_one_look(site: Site, queue: Queue) -> None:
     said = Said()
     assert orphans(site, end=False, say=said) == 0
     assert "no job of this hub" in said.lines[0]
+
+
+def test_those_that_are_too_young_are_left_alone(site: Site, queue: Queue) -> None:
+    now = time.time()
+    queue.jobs = {
+        "18": job("18", "clusterhub:hub:alice:stopped", submitted_at=now - 7200),
+        "19": job("19", "clusterhub:hub:alice:stopped", submitted_at=now - 60),
+        "20": job("20", "clusterhub:hub:alice:stopped", submitted_at=None),
+    }
+    said = Said()
+    assert orphans(site, end=False, say=said, older_than=3600) == 0
+    assert [line.split()[1] for line in said.lines] == ["job", "18"]
+    said = Said()
+    assert orphans(site, end=False, say=said, older_than=86400) == 0
+    assert said.lines == [
+        "There is no job of this hub that none of its servers owns and that is older than 1d."
+    ]
 
 
 def test_a_start_that_is_noted_meanwhile_is_no_orphan(

@@ -30,6 +30,9 @@ class LiveHub:
     cluster: RealCluster
     url: str
     """As a browser on this machine reaches it."""
+    site: str
+    """Its site.toml."""
+    place: hub.Place = hub.USUAL
     wanted_cancels: set[str] = field(default_factory=set)
     """The jobs that this test has somebody cancel."""
     _cancelled_before: set[str] = field(default_factory=set)
@@ -117,23 +120,23 @@ class LiveHub:
 
     def log(self) -> str:
         """All that hub and proxy have written."""
-        return hub.LOG.read_text(errors="replace")
+        return self.place.log.read_text(errors="replace")
 
     def stop(self) -> None:
         """Ends hub and proxy the orderly way."""
-        hub.stop_hub(self.cluster)
+        hub.stop_hub(self.cluster, place=self.place)
 
     def kill(self) -> None:
         """Ends hub and proxy as a power cut does."""
-        hub.kill_hub(self.cluster)
+        hub.kill_hub(self.cluster, self.place)
 
     def start(self) -> None:
         """Starts hub and proxy over the state that they left."""
-        hub.start_hub(self.cluster, hub_site.text(self.cluster.footprint().port))
+        hub.start_hub(self.cluster, self.site, place=self.place)
 
     def ensure_running(self) -> None:
         """Starts the hub where a test left it stopped."""
-        if hub.hub_pid(self.cluster) is None:
+        if hub.hub_pid(self.cluster, self.place) is None:
             self.kill()
             self.start()
 
@@ -168,7 +171,8 @@ def _hub_of_somebody(cluster: RealCluster) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def live_hub(cluster: RealCluster, _hub_of_somebody: None) -> Iterator[LiveHub]:
     """One hub for the tests of a file: other files take the cluster down and up again."""
-    live = LiveHub(cluster, f"http://127.0.0.1:{cluster.footprint().port}")
+    port = cluster.footprint().port
+    live = LiveHub(cluster, f"http://127.0.0.1:{port}", hub_site.text(port))
     hub_site.prepare()
     live.start()
     yield live

@@ -26,6 +26,7 @@ SERVICE_TOKEN = "f" * 64
 DROP_IN = f"""\
 c.JupyterHub.services = [{{"name": "tests", "api_token": "{SERVICE_TOKEN}"}}]
 # The API answers a start after one second instead of ten where the session does not serve yet.
+c.Spawner.poll_interval = 5
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}
 c.JupyterHub.load_roles = [{{
     "name": "tests",
@@ -46,6 +47,22 @@ def text(port: int) -> str:
     site = site.replace("[environment]\n", f'[sessions]\nwarn_before = "{WARNING}s"\n\n[environment]\n')
     site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
     return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
+
+
+SECOND = hub.Place(DATA / "second-hub", 8010)
+SECOND_STATE = DIRECTORY / "second-state"
+
+
+def second_text(port: int) -> str:
+    """The site.toml of another hub on the same cluster; ``port`` leads to it from the machine's loopback."""
+    SECOND_STATE.mkdir(mode=0o700, exist_ok=True)
+    return (
+        text(port)
+        .replace('id = "under-test"', 'id = "second"')
+        .replace(str(STATE_DIRECTORY), str(SECOND_STATE))
+        .replace(f":{hub.USUAL.port}", f":{SECOND.port}")
+        .replace(":8081", ":8082")
+    )
 
 
 def _profile(name: str, title: str, lines: str) -> str:
@@ -75,16 +92,23 @@ FURTHER_PROFILES = (
 )
 
 
+LATE = 7
+"""Seconds by which a command is late: longer than the interval between two looks."""
+
 COMMAND = """\
 #!/bin/sh
+echo "$$" >> "$0.asked"
 lie=$(cat "$0.lie" 2>/dev/null)
 [ -z "$lie" ] && exec {real} "$@"
-echo "$lie" >> "$0.told" 2>/dev/null
+echo "$lie" >> "$0.told"
 case "$lie" in
     error) echo "{name}: error: something that nobody has ever seen" >&2; exit 1 ;;
     garbage) echo "}}{{ 7|RUNNING|nonsense" ;;
     nothing) ;;
+    cut) {real} "$@" | head -c 300 ;;
+    late) sleep {late}; exec {real} "$@" ;;
     hang) exec sleep 100 ;;
+    taken-and-hang) {real} "$@" >/dev/null 2>&1; exec sleep 100 ;;
     lost) {real} "$@" >/dev/null 2>&1
         echo "{name}: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
         exit 1 ;;
@@ -104,8 +128,12 @@ def prepare() -> None:
     COMMANDS.mkdir()
     for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol"):
         command = COMMANDS / name
-        command.write_text(COMMAND.format(name=name, real=shutil.which(name)))
+        command.write_text(COMMAND.format(name=name, real=shutil.which(name), late=LATE))
         command.chmod(0o755)
+        for what in ("asked", "told"):
+            count = COMMANDS / f"{name}.{what}"
+            count.touch()
+            count.chmod(0o666)
     _program(DIRECTORY / "closed", "exit 0")
     (DIRECTORY / "closed").chmod(0o700)
     _program(DIRECTORY / "dies", 'echo "libsomething.so.6: cannot open shared object file" >&2; exit 3')

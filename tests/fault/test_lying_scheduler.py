@@ -1,80 +1,100 @@
-"""Whatever Slurm's commands answer, no running session is given up, and no job is started twice or forgotten.
+"""Whatever Slurm's commands answer, no session is given up, and no job is started twice or forgotten.
 
 The commands are the real ones on the real cluster; a wrapper has one of them lie. Without the rule that only
-good looks count (`schedulers/ledger.py`) the first lies end the session. Without `Launch._look_for_job` the
-lost answer makes an error of a job that runs. Without `Cancellations` the last job goes on.
+good looks count (`ledger.look_failed` with the jobs of the answer, or with none) the first lies end both
+sessions. Without `Watch.timeout` the look that hangs is never followed by another. Without
+`Launch._look_for_job` the lost answers make errors of jobs that run, and without `Launch._boarded` a session
+that serves is not opened before its submit has been cut off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import pytest
-from tests import hub_site
+from tests.fault.on_slurm import (
+    AWAY,
+    hanging,
+    lying,
+    person,
+    release,
+    server,
+    submitted,
+    told,
+    until_ready,
+    until_said,
+    until_told,
+)
 from tests.hub_fixture import LiveHub
-from tests.real_cluster import processes
 
-from clusterhub.hub.walkthrough import Walk
-
-PATIENCE = 60.0
 LOOKS = 3
+LIES = {
+    "error": rf"{AWAY}.* waits",
+    "garbage": rf"{AWAY}.* waits",
+    "cut": rf"{AWAY}.* waits",
+    "nothing": "does not list the job",
+    "late": "waits",
+}
+"""What squeue does, and what the page of a session that waits makes of it."""
 
 
-@contextmanager
-def lying(command: str, lie: str) -> Iterator[None]:
-    """While this holds, the command lies so."""
-    path = hub_site.COMMANDS / f"{command}.lie"
-    path.write_text(lie)
-    try:
-        yield
-    finally:
-        path.unlink()
-
-
-def told(command: str) -> int:
-    """How often the command has lied so far, to root."""
-    try:
-        return len((hub_site.COMMANDS / f"{command}.told").read_text().splitlines())
-    except FileNotFoundError:
-        return 0
-
-
-@pytest.mark.parametrize("lie", ["error", "garbage", "nothing"])
-async def test_a_queue_that_cannot_be_read_ends_no_session(hub: LiveHub, lie: str) -> None:
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
-        await walk.start({"profile": "debug"})
+async def test_whatever_the_queue_answers_sessions_that_run_and_that_wait_go_on(hub: LiveHub) -> None:
+    async with person(hub, "alice") as alice, person(hub, "bob") as bob:
+        await bob.press_start({"profile": "held"})
+        await alice.start({"profile": "debug"})
+        waiting = await submitted(hub, "bob")
         jobs = hub.jobs("alice")
-        _, kernel = await walk.run_cell("answer = 6 * 7")
-        before = told("squeue")
-        with lying("squeue", lie):
-            assert processes.wait_until(lambda: told("squeue") >= before + LOOKS, PATIENCE, pause=0.2)
-            assert (await walk.model())["servers"][""]["ready"]
-        printed, _ = await walk.run_cell("print(answer)", kernel=kernel)
+        _, kernel = await alice.run_cell("answer = 6 * 7")
+        await until_said(bob, rf"Job {waiting} waits")
+
+        for lie, said in LIES.items():
+            with lying("squeue", lie):
+                await until_told("squeue", LOOKS)
+                assert (await server(alice))["ready"]
+                assert (await server(bob))["pending"] == "spawn"
+                await until_said(bob, said)
+            assert hub.jobs("alice") + hub.jobs("bob") == [*jobs, waiting], lie
+
+        printed, _ = await alice.run_cell("print(answer)", kernel=kernel)
         assert printed.strip() == "42"
-        assert hub.jobs("alice") == jobs
+        release(hub, waiting)
+        await until_ready(bob)
+        assert hub.jobs("alice") + hub.jobs("bob") == [*jobs, waiting]
+
+
+async def test_a_look_that_hangs_is_cut_off_and_looks_go_on_one_at_a_time(hub: LiveHub) -> None:
+    async with person(hub, "bob") as bob:
+        await bob.press_start({"profile": "held"})
+        waiting = await submitted(hub, "bob")
+        with lying("squeue", "hang"):
+            await until_told("squeue")
+            first = told("squeue")
+            assert (await server(bob))["pending"] == "spawn"
+            assert hanging(hub) == 1, "the hub's loop waited for the scheduler"
+            await until_said(bob, rf"{AWAY}.*Job {waiting} waits")
+            await until_told("squeue")
+            assert (told("squeue"), hanging(hub)) == (first + 1, 1)
+        release(hub, waiting)
+        await until_ready(bob)
+        assert hub.jobs("bob") == [waiting]
 
 
 async def test_a_submit_whose_answer_is_lost_makes_one_job_and_its_session_opens(hub: LiveHub) -> None:
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
+    async with person(hub, "alice") as alice, person(hub, "bob") as bob:
         with lying("sbatch", "lost"):
+            await bob.press_start({"profile": "held"})
+            await alice.start({"profile": "debug"})
+            await until_said(bob, "No certain answer came to the submission; looking for the job")
+            [waiting], [_] = hub.jobs("bob"), hub.jobs("alice")
+            await until_said(bob, rf"Job {waiting} waits")
+        printed, _ = await alice.run_cell("print(6 * 7)")
+        assert printed.strip() == "42"
+        release(hub, waiting)
+        await until_ready(bob)
+        assert hub.jobs("bob") == [waiting]
+
+
+async def test_a_session_opens_although_its_submit_never_answers(hub: LiveHub) -> None:
+    async with person(hub, "alice") as walk:
+        with lying("sbatch", "taken-and-hang"):
             await walk.start({"profile": "debug"})
         assert len(hub.jobs("alice")) == 1
         printed, _ = await walk.run_cell("print(6 * 7)")
         assert printed.strip() == "42"
-
-
-async def test_a_cancel_that_fails_for_a_while_is_tried_until_it_is_taken(hub: LiveHub) -> None:
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
-        await walk.start({"profile": "debug"})
-        jobs = hub.jobs("alice")
-        with lying("scancel", "error"):
-            await hub.stop_session(walk)
-            assert hub.jobs("alice") == jobs
-            hub.kill()  # also the next hub knows that it is to end
-            hub.start()
-            assert hub.jobs("alice") == jobs
-        assert hub.wait_for_no_job("alice", PATIENCE)

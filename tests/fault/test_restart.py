@@ -1,4 +1,10 @@
-"""Hub and proxy stop and come back; sessions go on."""
+"""Hub and proxy stop and come back, at any moment; sessions and places in the queue stay without a click.
+
+Without `ClusterSpawner.load_state` making an interrupted start of what JupyterHub takes for a running server,
+the jobs that wait are cancelled; without `clusterhub.hub.resumption` nobody goes on with them. Without
+`Clusters.live_job` in `Launch._find_or_submit` the job that the scheduler had taken gets a second one beside
+it, and without `Clusters.unheard_until` so does the one that it takes late.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +14,75 @@ from collections.abc import Callable
 
 import aiohttp
 import pytest
+from tests.fault.on_slurm import (
+    lying,
+    person,
+    place,
+    release,
+    submitted,
+    until_ready,
+    until_said,
+    until_told,
+)
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import hub as hub_module
 from tests.real_cluster import processes
-
-from clusterhub.hub.walkthrough import Walk
 
 TWO_SECONDS = aiohttp.ClientTimeout(total=2)
 
 
 @pytest.mark.parametrize("end", [LiveHub.stop, LiveHub.kill], ids=["stopped", "killed"])
-async def test_a_session_keeps_its_variables_while_the_hub_is_away(
+async def test_sessions_that_run_and_that_wait_go_on_by_themselves(
     hub: LiveHub, end: Callable[[LiveHub], None]
 ) -> None:
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
-        await walk.start({"profile": "debug"})
-        jobs = hub.jobs("alice")
-        _, kernel = await walk.run_cell("answer = 6 * 7")
+    async with person(hub, "alice") as alice, person(hub, "bob") as bob:
+        await bob.press_start({"profile": "held"})
+        await alice.start({"profile": "debug"})
+        [job], waiting = hub.jobs("alice"), await submitted(hub, "bob")
+        places = place(hub, job), place(hub, waiting)
+        _, kernel = await alice.run_cell("answer = 6 * 7")
+        await until_said(bob, rf"Job {waiting} waits")
         end(hub)
         assert hub_module.hub_processes(hub.cluster) == {}
-        assert hub.jobs("alice") == jobs
+        assert (place(hub, job), place(hub, waiting)) == places
         hub.start()
-        printed, _ = await walk.run_cell("print(answer)", kernel=kernel)
+        printed, _ = await alice.run_cell("print(answer)", kernel=kernel)
         assert printed.strip() == "42"
-        assert hub.jobs("alice") == jobs
-        await hub.stop_session(walk)
+        await until_said(bob, rf"Job {waiting} waits")
+        assert (place(hub, job), place(hub, waiting)) == places
+        release(hub, waiting)
+        await until_ready(bob)
+        printed, _ = await bob.run_cell("import os; print(os.environ['SLURM_JOB_ID'])")
+        assert printed.strip() == waiting
+        assert hub.jobs("alice") + hub.jobs("bob") == [job, waiting]
+        await hub.stop_session(alice)
         assert hub.wait_for_no_job("alice", 5)
+
+
+@pytest.mark.parametrize("answer", ["taken-and-hang", "late"])
+async def test_a_hub_killed_before_it_hears_of_a_job_that_is_taken_makes_no_second(
+    hub: LiveHub, answer: str
+) -> None:
+    async with person(hub, "bob") as bob:
+        known = frozenset(hub.jobs("bob"))
+        with lying("sbatch", answer):
+            submitting = asyncio.create_task(until_told("sbatch"))
+            await asyncio.sleep(0)
+            await bob.press_start({"profile": "held"})
+            await submitting
+            hub.kill()
+        hub.start()
+        job = await submitted(hub, "bob", known)
+        await until_said(bob, rf"Job {job} waits")
+        release(hub, job)
+        await until_ready(bob)
+        assert hub.jobs("bob") == [job]
 
 
 async def test_a_killed_proxy_comes_back_with_its_routes(
     hub: LiveHub, record_property: Callable[[str, object], None]
 ) -> None:
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
+    async with person(hub, "alice") as walk:
         await walk.start({"profile": "debug"})
         _, kernel = await walk.run_cell("answer = 6 * 7")
         [proxy] = [

@@ -1,37 +1,87 @@
-"""A scheduler that is away ends no session, and nothing is started twice when it is back."""
+"""A scheduler that is away ends no session, and nothing is started twice when it is back; the pages say so.
+
+Where `ledger.look_failed` keeps no jobs, the sessions end. Without `Launch._message` looking at the
+snapshot's error and `clusterhub.hub.notices` no page says why nothing moves. Where
+`ClusterSpawner._persistently` raises also for starts that go on, the hub that is restarted meanwhile gives up
+the job that waits.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from tests.fault.on_slurm import (
+    AWAY,
+    NOTICE,
+    page,
+    person,
+    release,
+    server,
+    submitted,
+    until,
+    until_ready,
+    until_said,
+)
 from tests.hub_fixture import LiveHub
+from tests.real_cluster import RealCluster
 
-from clusterhub.hub.walkthrough import Walk, WalkFailed
+from clusterhub.hub.walkthrough import WalkFailed
+
+POLLS = 15.0
+"""Seconds in which the hub under test has asked each spawner more than once, and each watch has looked."""
 
 
-async def test_sessions_go_on_and_starts_are_refused_in_words_while_the_controller_is_away(
-    hub: LiveHub,
+@contextmanager
+def without_controller(cluster: RealCluster) -> Iterator[None]:
+    """While this holds, slurmctld does not run."""
+    cluster.stop(cluster.slurmctld)
+    try:
+        yield
+    finally:
+        cluster.start(cluster.slurmctld)
+        cluster.wait_for_nodes()
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["hub-stays", "hub-restarted"])
+async def test_all_go_on_while_the_controller_is_away_and_the_pages_say_so(
+    hub: LiveHub, restarted: bool
 ) -> None:
-    cluster = hub.cluster
-    async with Walk.begin(hub.url, "alice") as alice, Walk.begin(hub.url, "bob") as bob:
-        await alice.log_in(cluster.people["alice"].password)
-        await bob.log_in(cluster.people["bob"].password)
+    async with person(hub, "alice") as alice, person(hub, "bob") as bob:
+        await bob.press_start({"profile": "held"})
         await alice.start({"profile": "debug"})
-        jobs = hub.jobs("alice")
+        jobs, waiting = hub.jobs("alice"), await submitted(hub, "bob")
         _, kernel = await alice.run_cell("answer = 6 * 7")
-        cluster.stop(cluster.slurmctld)
-        try:
-            hub.kill()
-            hub.start()
+        await until_said(bob, rf"Job {waiting} waits")
+        with without_controller(hub.cluster):
+            if restarted:
+                hub.kill()
+                hub.start()
+            await until_said(bob, AWAY)
+
+            async def is_told() -> bool:
+                return NOTICE in await page(alice)
+
+            await until(is_told)
+            assert NOTICE in await page(bob, "spawn/bob/second")
+            with pytest.raises(WalkFailed, match="cannot be reached, so nothing was submitted"):
+                await bob.start({"profile": "debug"}, "second")
+            await asyncio.sleep(0 if restarted else POLLS)
+            assert (await server(alice))["ready"]
+            assert (await server(bob))["pending"] == "spawn"
             printed, _ = await alice.run_cell("print(answer)", kernel=kernel)
             assert printed.strip() == "42"
-            with pytest.raises(WalkFailed, match=r"(?i)slurm|scheduler|controller"):
-                await bob.start({"profile": "debug"})
-            assert (await alice.model())["servers"][""]["ready"]
-        finally:
-            cluster.start(cluster.slurmctld)
-            cluster.wait_for_nodes()
-        assert hub.jobs("alice") == jobs
-        await bob.start({"profile": "debug"})
-        assert len(hub.jobs("bob")) == 1
+
+        async def is_not_told() -> bool:
+            return NOTICE not in await page(alice)
+
+        await until(is_not_told)
+        assert hub.jobs("alice") + hub.jobs("bob") == [*jobs, waiting]
+        release(hub, waiting)
+        await until_ready(bob)
+        await bob.start({"profile": "debug"}, "second")
+        assert len(hub.jobs("bob")) == 2
         printed, _ = await alice.run_cell("print(answer)", kernel=kernel)
         assert printed.strip() == "42"

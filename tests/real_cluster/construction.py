@@ -157,10 +157,16 @@ def listen(port: int) -> socket.socket:
 
 def forward(state: State, listening: socket.socket) -> None:
     """Start the process that leads from this socket to the hub's port on the gateway."""
+    state.forwarder = start_forwarder(state, listening, HUB_PORT).pid
+    state.save()
+
+
+def start_forwarder(state: State, listening: socket.socket, port: int) -> subprocess.Popen[bytes]:
+    """The process that leads from this socket to that port on the gateway."""
     program = Path(__file__).with_name("forwarder.py")
-    arguments = [str(listening.fileno()), str(state.hosts[GATEWAY.name]), GATEWAY.address, str(HUB_PORT)]
-    with (DATA / "forwarder.log").open("w") as log:
-        process = subprocess.Popen(
+    arguments = [str(listening.fileno()), str(state.hosts[GATEWAY.name]), GATEWAY.address, str(port)]
+    with (DATA / f"forwarder-{port}.log").open("w") as log:
+        return subprocess.Popen(
             [hosts.PYTHON, "-I", str(program), *arguments],
             env=hosts.marked_environment(),
             cwd="/",
@@ -170,8 +176,6 @@ def forward(state: State, listening: socket.socket) -> None:
             stderr=log,
             start_new_session=True,
         )
-    state.forwarder = process.pid
-    state.save()
 
 
 def forwards(state: State) -> bool:

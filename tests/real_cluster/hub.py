@@ -1,4 +1,7 @@
-"""The hub on the cluster's gateway: start, stop, kill, restart. Everything about it lies in one directory."""
+"""Hubs on the cluster's gateway: start, stop, kill, restart. Everything about one lies in one directory.
+
+There is one at the usual place; tests of two hubs on one cluster name another.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,41 @@ from .daemons import DETACHED
 from .hosts import PATH, enter_argv
 from .layout import DATA, GATEWAY, HUB_PORT, REPOSITORY
 
-DIRECTORY = DATA / "hub"
-SITE = DIRECTORY / "site.toml"
-LOG = DIRECTORY / "log"
+
+@dataclass(frozen=True)
+class Place:
+    """Where a hub is: its directory, and the port of its proxy on the gateway."""
+
+    directory: Path
+    port: int
+
+    @property
+    def site(self) -> Path:
+        """Its site.toml."""
+        return self.directory / "site.toml"
+
+    @property
+    def log(self) -> Path:
+        """What hub and proxy write."""
+        return self.directory / "log"
+
+    @property
+    def pid_file(self) -> Path:
+        """Holds the process id of `clusterhub up` as the gateway sees it."""
+        return self.directory / "pid"
+
+    @property
+    def marker(self) -> str:
+        """In the environment of the hub and of all that it starts on the gateway, the proxy too."""
+        return f"CLUSTERHUB_TEST_HUB={self.directory}"
+
+
+USUAL = Place(DATA / "hub", HUB_PORT)
+DIRECTORY = USUAL.directory
+SITE = USUAL.site
+LOG = USUAL.log
+MARKER = USUAL.marker
 STATE_DIRECTORY = DIRECTORY / "state"
-PID_FILE = DIRECTORY / "pid"
-MARKER = f"CLUSTERHUB_TEST_HUB={DIRECTORY}"
-"""In the environment of the hub and of all that it starts on the gateway, the proxy too."""
 
 URL = f"http://{GATEWAY.address}:{HUB_PORT}"
 """The hub as the cluster's hosts reach it."""
@@ -105,54 +136,56 @@ def virtual_environment() -> Path:
     )
 
 
-def start_hub(cluster: RealCluster, site_toml_text: str, *, venv: Path | None = None) -> Hub:
+def start_hub(
+    cluster: RealCluster, site_toml_text: str, *, venv: Path | None = None, place: Place = USUAL
+) -> Hub:
     """Start the hub as root on the gateway and wait until it answers.
 
     Starts over the state that an earlier hub left in the same cluster. Raises `ClusterhubError` with the last
     lines of the log if it dies or does not answer within a minute.
     """
-    if hub_pid(cluster) is not None:
-        raise ClusterhubError("The hub runs already.", where=str(PID_FILE))
+    if hub_pid(cluster, place) is not None:
+        raise ClusterhubError("The hub runs already.", where=str(place.pid_file))
     program = (venv or virtual_environment()) / "bin" / "clusterhub"
-    DIRECTORY.mkdir(exist_ok=True)
-    DIRECTORY.chmod(0o700)
-    SITE.write_text(site_toml_text)
-    PID_FILE.unlink(missing_ok=True)
-    lines_before = len(_log_lines())
+    place.directory.mkdir(exist_ok=True)
+    place.directory.chmod(0o700)
+    place.site.write_text(site_toml_text)
+    place.pid_file.unlink(missing_ok=True)
+    lines_before = len(_log_lines(place))
     subprocess.run(
         [
             *enter_argv(cluster.init_pid(GATEWAY.name)),
-            *("setsid", "--fork", "sh", "-c", DETACHED, "sh", str(PID_FILE), str(LOG)),
-            *("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root", "USER=root", MARKER),
-            *(str(program), "up", "--site", str(SITE)),
+            *("setsid", "--fork", "sh", "-c", DETACHED, "sh", str(place.pid_file), str(place.log)),
+            *("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root", "USER=root", place.marker),
+            *(str(program), "up", "--site", str(place.site)),
         ],
         cwd="/",
         check=True,
     )
-    processes.wait_until(PID_FILE.exists, timeout=5)
+    processes.wait_until(place.pid_file.exists, timeout=5)
     answered = processes.wait_until(
-        lambda: answers(cluster) or hub_pid(cluster) is None, START_TIMEOUT, pause=0.1
+        lambda: answers(cluster, place) or hub_pid(cluster, place) is None, START_TIMEOUT, pause=0.1
     )
-    pid = hub_pid(cluster)
+    pid = hub_pid(cluster, place)
     if not answered or pid is None:
-        stop_hub(cluster)
+        stop_hub(cluster, place=place)
         raise ClusterhubError(
             "The hub does not answer." if pid else "The hub died at its start.",
-            where=str(LOG),
-            log=_log_lines()[lines_before:][-15:],
+            where=str(place.log),
+            log=_log_lines(place)[lines_before:][-15:],
         )
-    return Hub(pid)
+    return Hub(pid, log=place.log, site=place.site, directory=place.directory)
 
 
-def _log_lines() -> tuple[str, ...]:
-    return tuple(LOG.read_text(errors="replace").splitlines()) if LOG.exists() else ()
+def _log_lines(place: Place) -> tuple[str, ...]:
+    return tuple(place.log.read_text(errors="replace").splitlines()) if place.log.exists() else ()
 
 
-def answers(cluster: RealCluster) -> bool:
+def answers(cluster: RealCluster, place: Place = USUAL) -> bool:
     """Whether the hub's API answers through its proxy, asked from the gateway."""
-    connection = http.client.HTTPConnection(GATEWAY.address, HUB_PORT, timeout=5)
+    connection = http.client.HTTPConnection(GATEWAY.address, place.port, timeout=5)
     try:
-        connection.sock = cluster.connect(GATEWAY.name, GATEWAY.address, HUB_PORT)
+        connection.sock = cluster.connect(GATEWAY.name, GATEWAY.address, place.port)
         connection.request("GET", "/hub/api")
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
@@ -161,39 +194,39 @@ def answers(cluster: RealCluster) -> bool:
         connection.close()
 
 
-def hub_pid(cluster: RealCluster) -> int | None:
+def hub_pid(cluster: RealCluster, place: Place = USUAL) -> int | None:
     """The process id of `clusterhub up` on the machine; None where it does not run."""
     try:
-        inner = int(PID_FILE.read_text())
+        inner = int(place.pid_file.read_text())
     except (FileNotFoundError, ValueError):
         return None
     return processes.pids_by_inner_pid(cluster.init_pid(GATEWAY.name)).get(inner)
 
 
-def hub_processes(cluster: RealCluster) -> dict[int, str]:
+def hub_processes(cluster: RealCluster, place: Place = USUAL) -> dict[int, str]:
     """The hub and all that it started on the gateway: process id on the machine -> command line."""
     found = {}
     for pid in processes.pids_by_inner_pid(cluster.init_pid(GATEWAY.name)).values():
-        if processes.has_environment(pid, MARKER.encode()):
+        if processes.has_environment(pid, place.marker.encode()):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             found[pid] = b" ".join(words).decode(errors="replace").strip()
     return found
 
 
-def stop_hub(cluster: RealCluster, timeout: float = 20.0) -> None:
+def stop_hub(cluster: RealCluster, timeout: float = 20.0, *, place: Place = USUAL) -> None:
     """End the hub the orderly way, then whatever it left (a proxy whose hub was killed)."""
-    pid = hub_pid(cluster)
+    pid = hub_pid(cluster, place)
     if pid is not None:
         processes.kill([pid], signal.SIGTERM)
         processes.wait_until(lambda: not processes.is_alive(pid), timeout)
-    kill_hub(cluster)
+    kill_hub(cluster, place)
 
 
-def kill_hub(cluster: RealCluster) -> None:
+def kill_hub(cluster: RealCluster, place: Place = USUAL) -> None:
     """End the hub and its proxy with SIGKILL, as a power cut does."""
-    processes.kill(hub_processes(cluster))
-    processes.wait_until(lambda: not hub_processes(cluster), timeout=5)
-    PID_FILE.unlink(missing_ok=True)
+    processes.kill(hub_processes(cluster, place))
+    processes.wait_until(lambda: not hub_processes(cluster, place), timeout=5)
+    place.pid_file.unlink(missing_ok=True)
 
 
 def restart_hub(cluster: RealCluster, site_toml_text: str | None = None, *, venv: Path | None = None) -> Hub:

@@ -1,0 +1,35 @@
+"""On the local engine, too, a session outlives a hub that is killed, with its kernel's variables.
+
+Where `ClusterSpawner.load_state` forgets the job, or `cleanup_servers` is left as JupyterHub has it, it ends.
+"""
+
+import getpass
+import os
+import signal
+
+import aiohttp
+from tests.fault.conftest import Demo, until
+
+from clusterhub.hub.walkthrough import Walk
+
+
+async def test_a_session_keeps_its_variables_when_the_hub_is_killed_twice(demo: Demo) -> None:
+    async with Walk.begin(demo.url, getpass.getuser()) as walk:
+        await walk.log_in(demo.password)
+        await walk.start({"profile": "small"})
+        _, kernel = await walk.run_cell("x = 6")
+
+        async def is_ready() -> bool:
+            try:
+                return bool((await walk.model())["servers"].get("", {}).get("ready"))
+            except (aiohttp.ClientError, ValueError):
+                return False  # the hub is on its way
+
+        for _ in range(2):
+            os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
+            await until(is_ready)
+            printed, same = await walk.run_cell("print(x * 7)", kernel=kernel)
+            assert (printed, same) == ("42\n", kernel)
+        assert [record["state"] for record in demo.records()] == ["running"]
+        await walk.stop()
+        await until(lambda: [record["state"] for record in demo.records()] == ["ended"])

@@ -15,6 +15,7 @@ PACKAGES = {
     "slurm-wlm": "controller, node daemon and commands of the test cluster",
     "slurmdbd": "accounting of the test cluster",
     "mariadb-server": "the database of accounting",
+    "postgresql": "the hub's other database",
     "munge": "credentials between the hosts of the test cluster",
     "iproute2": "network namespaces that stand for hosts",
     "util-linux": "nsenter and unshare, to start daemons in them",

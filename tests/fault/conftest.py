@@ -11,8 +11,11 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
+
+from clusterhub.hub import demo as demo_module
 
 PATIENCE = 60.0
 
@@ -24,6 +27,12 @@ class Demo:
     directory: Path
     url: str
     password: str
+    output: IO[str]
+    """What the demo says at the terminal, from here on."""
+
+    def says(self, words: str) -> str:
+        """Waits for a line with these words, and returns it; empty where the demo ended without."""
+        return next((line for line in self.output if words in line), "")
 
     @property
     def jobs(self) -> list[Path]:
@@ -41,7 +50,8 @@ class Demo:
             with contextlib.suppress(OSError):  # it ended meanwhile
                 words = (process / "cmdline").read_text().split("\0")
                 names = [word.rpartition("/")[2] for word in words]
-                if program in names and str((process / "cwd").readlink()) == state:
+                runs = any(name.startswith(program) for name in names)  # the one by its configuration
+                if runs and str((process / "cwd").readlink()) == state:
                     return int(process.name)
         raise AssertionError(f"no {program} is running")
 
@@ -51,14 +61,20 @@ class Demo:
         return bool(logs) and re.search(pattern, logs[-1].read_text(errors="replace")) is not None
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
+@contextlib.contextmanager
+def running_demo(directory: Path, *, hub: str = "", cluster: str = "") -> Iterator[Demo]:
+    """A hub of the demo in that directory, for as long as the context lasts.
+
+    ``hub`` and ``cluster`` are further lines of those tables of its site.
+    """
+    site = demo_module.SITE.replace("[hub]\n", f"[hub]\n{hub}\n")
+    site = site.replace('scheduler = "local"\n', f'scheduler = "local"\n{cluster}\n')
+    program = f"from clusterhub.hub import demo; demo.SITE = {site!r}; demo.main()"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    directory = tmp_path / "demo"
     process = subprocess.Popen(
-        [sys.executable, "-m", "clusterhub.hub.demo", "--directory", directory, f"--port={port}"],
+        [sys.executable, "-c", program, "--directory", directory, f"--port={port}"],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -71,10 +87,16 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
             printed += line
         found = re.search(r"Password +(\S+)", printed)
         assert found is not None
-        yield Demo(directory, f"http://127.0.0.1:{port}", found[1])
+        yield Demo(directory, f"http://127.0.0.1:{port}", found[1], process.stdout)
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    with running_demo(tmp_path / "demo") as demo:
+        yield demo
 
 
 async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:

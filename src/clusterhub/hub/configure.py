@@ -16,6 +16,7 @@ from traitlets.config.loader import LazyConfigValue, PyFileConfigLoader
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.addresses import is_loopback
+from clusterhub.site.databases import POSTGRESQL
 from clusterhub.site.schema import Site
 from clusterhub.spawner.secret_files import ensure_secret
 
@@ -28,6 +29,9 @@ MAX_SOCKET_PATH = 100
 
 SETTLING = 120
 """Seconds beyond queue and start, after which JupyterHub itself gives a start up."""
+
+SQLITE_BUSY_SECONDS = 2
+"""How long the hub stands still for a locked file; `clusterhub.hub.availability` waits for longer locks."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -71,9 +75,8 @@ def settings_of(site: Site) -> Iterator[Setting]:
         from_file("[hub] internal_url"),
     )
     yield Setting("JupyterHub", "hub_connect_url", hub.internal_url, from_file("[hub] internal_url"))
-    yield Setting(
-        "JupyterHub", "db_url", f"sqlite:///{state}/jupyterhub.sqlite", from_file("[hub] state_directory")
-    )
+    yield Setting("JupyterHub", "db_url", hub.database, from_file("[hub] database"))
+    yield Setting("JupyterHub", "db_kwargs", database_options(hub.database), ours)
     yield Setting(
         "JupyterHub", "cookie_secret_file", f"{state}/cookie_secret", from_file("[hub] state_directory")
     )
@@ -107,6 +110,21 @@ def settings_of(site: Site) -> Iterator[Setting]:
         f"http+unix://{as_url_host(proxy_socket(site))}",
         from_file("[hub] state_directory"),
     )
+
+
+def database_options(url: str) -> dict[str, Any]:
+    """What SQLAlchemy is told besides the URL."""
+    # A statement's values are persons' names and hashes of tokens, which no error message should show.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.startswith("sqlite"):
+        # The hub does nothing else while it waits for another process to let go of the file. JupyterHub's own
+        # option is lost where there are others.
+        options["connect_args"] = {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}
+    if url.startswith(POSTGRESQL):
+        # The name that operators see in pg_stat_activity; and no prepared statements, which older PgBouncers
+        # do not know.
+        options["connect_args"] = {"fallback_application_name": "clusterhub", "prepare_threshold": None}
+    return options
 
 
 def proxy_socket(site: Site) -> Path:

@@ -9,7 +9,10 @@ from jupyterhub.user import User
 
 from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
 from clusterhub.hub.api import HANDLERS
+from clusterhub.hub.application import AVAILABILITY
+from clusterhub.hub.availability import Availability
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
+from clusterhub.hub.database import Database
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.notices import notices
@@ -57,7 +60,8 @@ set_unless_said(c, "ClusterSpawner", "options_from_form", choice_from_form, also
 add_to_list(c, "JupyterHub", "extra_handlers", [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS])
 add_to_list(c, "JupyterHub", "services", [api.service()])
 add_to_list(c, "JupyterHub", "load_roles", [api.role()])
-add_to_table(c, "JupyterHub", "tornado_settings", {SETTING: clusters})
+availability = Availability(Database(c.JupyterHub.db_url, c.JupyterHub.db_kwargs))
+add_to_table(c, "JupyterHub", "tornado_settings", {SETTING: clusters, AVAILABILITY: availability})
 add_to_table(
     c,
     "JupyterHub",

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE
 from clusterhub.hub.configure import PROXY_TOKEN_VARIABLE, ensure_proxy_token, proxy_socket, resolve
+from clusterhub.hub.database import Database, DatabaseAway
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
 from clusterhub.site.schema import Site
@@ -36,6 +37,13 @@ SOCKET_PAUSE = 0.05
 MAX_DEATHS = 3
 DEATHS_WINDOW = 60.0
 """A process that dies more often than this, within so many seconds, is not started again."""
+
+
+DATABASE_PAUSE = 2.0
+"""Seconds between two looks whether the hub's database is there."""
+
+REMINDER = 60.0
+"""Seconds between two lines about a database that is not."""
 
 
 @dataclass
@@ -73,7 +81,7 @@ def hub_role(site: Site) -> Role:
     environment = {**_environment(), "CLUSTERHUB_SITE": str(site.path.resolve())}
     if site.login.method == "one-person":
         environment[PASSWORD_VARIABLE] = os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
-    return Role("hub", [sys.executable, "-m", "jupyterhub", "-f", str(config)], environment)
+    return Role("hub", [sys.executable, "-m", "clusterhub.hub.application", "-f", str(config)], environment)
 
 
 def _environment() -> dict[str, str]:
@@ -98,6 +106,7 @@ def check_ready_to_start(site: Site, roles: Sequence[str]) -> None:
     if "hub" in roles:
         for cluster in site.clusters.values():
             scheduler_for(cluster).programs(cluster.commands)
+        Database.of(site).check_driver()
     addresses = {"proxy": (site.hub.bind_url, "bind"), "hub": (site.hub.internal_url, "internal_url")}
     for role in roles:
         url, key = addresses[role]
@@ -157,6 +166,10 @@ class Supervisor:
 
     async def _keep(self, role: Role) -> None:
         while not self._ending.is_set():
+            if role.name == "hub":
+                await self._until_database(may_be_new=not role.deaths)
+                if self._ending.is_set():
+                    return
             if role.name == "proxy":
                 proxy_socket(self.site).unlink(missing_ok=True)  # left behind by a proxy that was killed
             process = await self._start(role)
@@ -166,7 +179,7 @@ class Supervisor:
                 routing.cancel()
             if self._ending.is_set():
                 return
-            if not role.may_restart(time.monotonic()):
+            if not role.may_restart(time.monotonic()) and not await self._is_for_want_of_database(role):
                 raise ClusterhubError(
                     f"The {role.name} ended {MAX_DEATHS + 1} times within {DEATHS_WINDOW:.0f} seconds "
                     f"(last with status {status}).",
@@ -177,6 +190,34 @@ class Supervisor:
                 f"The {role.name} ended with status {status}; starting it again. Sessions are not affected."
             )
             await asyncio.sleep(min(2.0 ** (len(role.deaths) - 2), 5.0))
+
+    async def _until_database(self, *, may_be_new: bool) -> None:
+        """Returns once the hub's database can be used, or when the processes are to end.
+
+        JupyterHub ends where it cannot; the proxy runs meanwhile, and sessions are reached through it.
+        """
+        database, told_at = Database.of(self.site), float("-inf")
+        while not self._ending.is_set():
+            try:
+                await asyncio.to_thread(database.check, thoroughly=True, may_be_new=may_be_new)
+            except DatabaseAway as away:
+                if time.monotonic() - told_at > REMINDER:
+                    told_at = time.monotonic()
+                    self.say(f"The hub waits for its database. {away}")
+            else:
+                return
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), DATABASE_PAUSE)
+
+    async def _is_for_want_of_database(self, role: Role) -> bool:
+        """True where the hub ends because of its database: then it is started again however often it did."""
+        if role.name != "hub":
+            return False
+        try:
+            await asyncio.to_thread(Database.of(self.site).check, thoroughly=True)
+        except DatabaseAway:
+            return True
+        return False
 
     async def _start(self, role: Role) -> asyncio.subprocess.Process:
         with contextlib.ExitStack() as stack:

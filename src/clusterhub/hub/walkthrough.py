@@ -71,7 +71,8 @@ class Walk:
         async with self.http.post(url, data=form, params={"_xsrf": self._xsrf("/hub/")}) as answer:
             text = await answer.text()
             if answer.status >= HTTP_ERROR:
-                raise WalkFailed(f"The start was refused: {_between(text, 'spawn-error-msg', '</p>')}")
+                marker = "spawn-error-msg" if "spawn-error-msg" in text else "</h1>"
+                raise WalkFailed(f"The start was refused: {_between(text, marker, '</p>')}")
 
     async def _until_ready(self, server: str) -> None:
         async for event in self.progress(server):

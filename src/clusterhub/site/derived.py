@@ -65,6 +65,7 @@ def _hub(hub: Hub, path: Path, host: str, all_local: bool) -> Hub:
         bind=hub.bind or _bind(hub.url),
         internal_url=hub.internal_url or f"http://{'127.0.0.1' if all_local else host}:{INTERNAL_PORT}",
         id=hub.id or _id(hub.url),
+        database=hub.database or f"sqlite:///{hub.state_directory}/jupyterhub.sqlite",
         conf_d=path.parent / hub.conf_d,
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from clusterhub.site.addresses import BIND, DROP_INS, INTERNAL_URL, PATH, URL
+from clusterhub.site.databases import DATABASE
 from clusterhub.site.kinds import matching, one_of
 from clusterhub.site.people import People
 from clusterhub.site.section import Section, key
@@ -57,9 +58,16 @@ class Hub(Section):
         derived="host of `url`, with `-port` where the URL names one",
     )
     state_directory: Annotated[Path, PATH] = key(
-        "Where the hub keeps its database and its keys, on this machine.",
+        "Where the hub keeps its keys, and its database unless `database` names another, on this machine.",
         example="/var/lib/clusterhub",
         default=Path("/var/lib/clusterhub"),
+    )
+    database: Annotated[str, DATABASE] = key(
+        "The database of people, servers and tokens, as a URL of SQLAlchemy: PostgreSQL or SQLite. It may "
+        "hold no password: PostgreSQL's own means, such as `.pgpass`, keep it out of this file.",
+        example="postgresql://clusterhub@db.example.org/clusterhub",
+        default="",
+        derived="SQLite, in the file `jupyterhub.sqlite` in `state_directory`",
     )
     admins: People = key(
         "Who may see and stop other people's sessions.", example=["alice", "@hpc-staff"], default=()

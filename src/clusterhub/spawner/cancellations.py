@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,8 @@ class Cancellations:
         """Those whose last cancel the scheduler did not take."""
         self._elsewhere: list[Doomed] = []
         """On clusters that site.toml does not name now, and may again."""
+        self._unsaved = False
+        """True while the file could not be written, such as on a full disk."""
 
     def __contains__(self, job: tuple[str, str]) -> bool:
         """True for (cluster, job id) while that job is being ended: it is nobody's to adopt."""
@@ -92,10 +95,20 @@ class Cancellations:
 
     def _save(self) -> None:
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(
-            json.dumps([asdict(doomed) for doomed in (*self._elsewhere, *self._tasks)]), encoding="utf-8"
-        )
-        fresh.replace(self._path)
+        text = json.dumps([asdict(doomed) for doomed in (*self._elsewhere, *self._tasks)])
+        try:
+            with fresh.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+        except OSError as error:
+            # This hub sees to them all the same; what was kept before stays as it was.
+            if not self._unsaved:
+                log.error("Which jobs are to end is not kept for the next hub: %s: %s", self._path, error)
+            self._unsaved = True
+        else:
+            self._unsaved = False
 
     async def _see_it_end(self, doomed: Doomed, tried: asyncio.Event) -> None:
         cluster = self._clusters[doomed.cluster]
@@ -111,6 +124,8 @@ class Cancellations:
                     log.warning("Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error)
                     pause = REFUSED_PAUSE
                 tried.set()
+                if self._unsaved:
+                    self._save()
                 await watch.until_over(doomed.job, pause)
         finally:
             tried.set()

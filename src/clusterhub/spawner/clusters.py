@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import Broker, HelperConfiguration
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.local import LocalScheduler
@@ -27,6 +29,8 @@ from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
 from clusterhub.spawner.tags import Tag
 
+log = logging.getLogger("clusterhub")
+
 SETTING = "clusterhub"
 """Where the hub's web application keeps its `Clusters`."""
 
@@ -35,6 +39,10 @@ ACCOUNT_AGE = 60.0
 
 FRESH_LOOKS = 3
 """How often the queue is looked at anew for a job that says it runs, before the job is told to ask again."""
+
+
+async def _at_once() -> None:
+    """Where nobody looks after a database, such as in a command."""
 
 
 def scheduler_for(cluster: Cluster) -> Scheduler:
@@ -81,6 +89,8 @@ class Clusters:
         self._on_interrupted = on_interrupted
         self._interrupted: set[tuple[str, str]] = set()
         self._unheard: dict[tuple[str, str], float] = {}
+        self.until_database: Callable[[], Awaitable[None]] = _at_once
+        """Returns once the hub's database can be read and written."""
         self.state_directory = Path(site.hub.state_directory)
         self.boarding = Boarding()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
@@ -125,6 +135,11 @@ class Clusters:
     def begin(self) -> None:
         """Goes on with what an earlier hub left to be done. Needs a running loop."""
         self.cancellations.resume()
+        if any(cluster.munge_uid is None for cluster in self._clusters.values()):
+            try:
+                _ = self.ticket_key  # now, as later the disk may be full
+            except ClusterhubError as error:
+                log.error("Tickets for sessions cannot be made: %s", error)
 
     def __deepcopy__(self, memo: object) -> Clusters:
         """Itself: traitlets copies what it is configured with, and of this there is one."""

@@ -17,13 +17,21 @@ def ensure_secret(path: Path) -> str:
     """The secret in that file, made on first use, readable by this account only.
 
     Of several processes that make it at once, one does, and the others read it. Raises ClusterhubError for a
-    file that holds too little, such as one that a crash left empty: a secret that all know proves nothing.
+    file that can be neither read nor made, and for one that holds too little, such as one that a crash left
+    empty: a secret that all know proves nothing.
     """
     try:
-        secret = _read(path)
-    except FileNotFoundError:
-        _make(path)
-        secret = _read(path)
+        try:
+            secret = _read(path)
+        except FileNotFoundError:
+            _make(path)
+            secret = _read(path)
+    except OSError as error:
+        raise ClusterhubError(
+            f"The file of a secret can be neither read nor made: {error.strerror}.",
+            where=str(path),
+            next="See that the disk is not full, and that the hub's account may write there.",
+        ) from None
     if len(secret) < SHORTEST:
         raise unusable(path, f"has {len(secret)} characters, and a secret at least {SHORTEST}")
     return secret

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner, SpawnException
+from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
 from traitlets import default
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, SubmitRefused, SubmitUnreached
-from clusterhub.spawner.boarding import Question, Refused
+from clusterhub.spawner.boarding import Later, Question, Refused
 from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.explanations import BY_SIGNAL
@@ -87,6 +88,8 @@ class ClusterSpawner(Spawner):
     """True from a restart of the hub until the queue has been looked at for this session."""
     _launch: Launch | None = None
     _end: asyncio.Task[None] | None = None
+    _tag: Tag | None = None
+    _saving: asyncio.Task[None] | None = None
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -101,7 +104,8 @@ class ClusterSpawner(Spawner):
     @property
     def tag(self) -> Tag:
         """By which this session's job is found in the queue."""
-        return self.clusters.tag(self.user.name, self.name)
+        # Kept: the names come from the database, which may be away.
+        return self._tag or self.clusters.tag(self.user.name, self.name)
 
     @default("env_keep")
     def _env_keep(self) -> list[str]:
@@ -115,14 +119,20 @@ class ClusterSpawner(Spawner):
 
     async def start(self) -> str:
         """The endpoint's URL, once the session serves. Calling it twice makes one job."""
+        if self._stop_pending:  # JupyterHub's database failed it between asking for the start and this
+            return ""
+        self._tag = self.clusters.tag(self.user.name, self.name)
         await self.clusters.endings.begin(self.tag)
         try:
-            self._goes_on = self.clusters.take_interrupted(self.user.name, self.name)
+            self._goes_on = self.clusters.take_interrupted(self.tag.person, self.tag.server)
             self._launch = await self._persistently(self._prepare)
             self._launched.set()
             self.job_id = await self._persistently(self._launch.ensure_job)
             self._save_state()
-            return await self._launch.until_ready()
+            url = await self._launch.until_ready()
+            # JupyterHub notes the URL next; where it could not, it would end the job.
+            await self.clusters.until_database()
+            return url
         except ClusterhubError as error:
             self.clusters.boarding.forget(str(self.tag))
             if not isinstance(error, ChoiceRefused | SessionEnded):  # one is no ending, the other is kept
@@ -142,12 +152,16 @@ class ClusterSpawner(Spawner):
                 refused = isinstance(error, SubmitRefused) and not isinstance(error, SubmitUnreached)
                 if not self._goes_on or refused:
                     raise
-                self.log.warning("The start of %s cannot go on yet: %s", self._log_name, error)
+                self.log.warning("The start of %s cannot go on yet: %s", self.tag, error)
+            except (OperationalError, PendingRollbackError) as error:
+                self.log.warning("The start of %s waits for the database: %s", self.tag, error)
+                self.db.rollback()
+                await self.clusters.until_database()
             await asyncio.sleep(LOOK_PAUSE)
 
     async def _prepare(self) -> Launch:
         site = self.clusters.site
-        account = await self.clusters.broker.account(self.user.name, max_age=ACCOUNT_AGE)
+        account = await self.clusters.broker.account(self.tag.person, max_age=ACCOUNT_AGE)
         options: object = self.user_options
         choice = parse_choice(options, site, account.name, account.groups)
         profile = site.profile_named(choice.profile)
@@ -190,7 +204,8 @@ class ClusterSpawner(Spawner):
 
     def _note_endpoint(self, url: str, restart: int) -> None:
         self.endpoint, self.restart = url, restart
-        self._save_state()
+        if not self._save_state():
+            raise Later("The hub cannot note in its database now that the session serves.")
 
     async def get_url(self) -> str:
         """Where the session is, if JupyterHub was stopped before it had noted that itself."""
@@ -201,10 +216,28 @@ class ClusterSpawner(Spawner):
         environment["JUPYTERHUB_SERVICE_URL"] = url + self.server.base_url
         return environment
 
-    def _save_state(self) -> None:
-        """Makes the job's id durable now: JupyterHub itself does so only when the server is ready."""
-        self.orm_spawner.state = self.get_state()
-        self.db.commit()
+    def _save_state(self) -> bool:
+        """Makes the job's id durable now: JupyterHub itself does so only when the server is ready.
+
+        False where the database does not take it; then it is saved when the database can be used again.
+        """
+        try:
+            self.orm_spawner.state, self.orm_spawner.user_options = self.get_state(), self.user_options
+            self.db.commit()
+        except SQLAlchemyError as error:
+            self.log.warning("The job of %s is not noted yet: %s", self.tag, error)
+            self.db.rollback()
+            if self._saving is None or self._saving.done():
+                self._saving = asyncio.create_task(self._save_later())
+            return False
+        return True
+
+    async def _save_later(self) -> None:
+        saved = False
+        while self.job_id and not saved:
+            await asyncio.sleep(LOOK_PAUSE)
+            await self.clusters.until_database()
+            saved = not self.job_id or self._save_state()
 
     def get_state(self) -> dict[str, Any]:
         """What a restarted hub needs to know of a session; everything else is in the queue."""
@@ -222,6 +255,7 @@ class ClusterSpawner(Spawner):
     def load_state(self, state: dict[str, Any]) -> None:
         """Of a session that was starting or running when the hub was stopped."""
         super().load_state(state)
+        self._tag = self.clusters.tag(self.user.name, self.name)
         self.job_id = state.get("job", "")
         self.endpoint = state.get("endpoint", "")
         self.restart = state.get("restart", 0)
@@ -235,7 +269,7 @@ class ClusterSpawner(Spawner):
             # keeps the job, which the new start finds by its tag.
             unheard = not self.job_id
             self.clear_state()
-            self.clusters.interrupt(self.user.name, self.name, unheard=unheard)
+            self.clusters.interrupt(self.tag.person, self.tag.server, unheard=unheard)
 
     def clear_state(self) -> None:
         """Forgets the job that was."""
@@ -248,13 +282,20 @@ class ClusterSpawner(Spawner):
 
     async def poll(self) -> int | None:
         """None while the session runs, waits, or cannot be seen; else its job's exit code."""
+        status = await self._status()
+        if status is not None:
+            # JupyterHub notes the end next. Where it cannot it leaves the server stopping for ever.
+            await self.clusters.until_database()
+        return status
+
+    async def _status(self) -> int | None:
         self._note_submission()
         if self._launch is not None and self._launch.is_submitting:
             return None
         if not self.job_id:
             return 0
         if self.cluster_name not in self.clusters.site.clusters:
-            self.log.warning("%s runs on %s, which is not in site.toml", self._log_name, self.cluster_name)
+            self.log.warning("%s runs on %s, which is not in site.toml", self.tag, self.cluster_name)
             return None
         watch = self.clusters[self.cluster_name].watch
         if self._restored:
@@ -282,7 +323,7 @@ class ClusterSpawner(Spawner):
         if not self._begins_anew:
             self._begins_anew = True
             self.clusters.boarding.forget(str(self.tag))
-            self.clusters.interrupt(self.user.name, self.name)
+            self.clusters.interrupt(self.tag.person, self.tag.server)
 
     def _note_submission(self) -> None:
         """A start that was broken off may have got its job's id after all."""
@@ -304,8 +345,9 @@ class ClusterSpawner(Spawner):
         self.clusters.boarding.forget(str(self.tag))
         if not self.job_id or self.cluster_name not in self.clusters.site.clusters:
             return
-        await self.clusters.cancellations.cancel(self.cluster_name, self.user.name, self.job_id)
+        await self.clusters.cancellations.cancel(self.cluster_name, self.tag.person, self.job_id)
         await self.clusters.endings.remember_stop(self._session)
+        await self.clusters.until_database()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the waiting page says: all of it so far, then what is added."""

@@ -43,6 +43,7 @@ bind = "10.0.0.1:9000"
 internal_url = "http://gateway.example.org:8081"
 id = "example"
 state_directory = "/srv/clusterhub"
+database = "postgresql://clusterhub@db.example.org:5433/clusterhub?sslmode=verify-full"
 admins = ["alice", "@hpc staff"]
 conf_d = "drop-ins"
 

@@ -149,6 +149,19 @@ MISTAKES = {
     # URLs, ports, paths
     "url without scheme": Mistake(URL, '"jupyter.example.org"', 2, ("does not begin with http",), "https://"),
     "url with query": Mistake(URL, '"https://h/?a=1"', 2, ("more than a path",)),
+    "database with password": hub(
+        'database = "postgresql://hub:hunter2@db/hub"', "password has no place", allows=".pgpass"
+    ),
+    "database with a slash in its password": hub(
+        'database = "postgresql://hub:hun/ter2@db/hub"', "password has no place"
+    ),
+    "database with password as an option": hub(
+        'database = "postgresql://db/hub?password=hunter2"', "password has no place"
+    ),
+    "database of another kind": hub('database = "mysql://db/hub"', "neither PostgreSQL nor SQLite"),
+    "database without a name": hub('database = "postgresql://db"', "does not name a database"),
+    "database in a relative file": hub('database = "sqlite:///hub.sqlite"', "path from the root"),
+    "database in memory": hub('database = "sqlite:///:memory:"', "path from the root"),
     "url with password": Mistake(URL, '"https://me:hunter2@h"', 2, ("name or password",)),
     "url of another kind": Mistake(URL, '"ftp://host"', 2, ("not a web address",)),
     "url without host": Mistake(URL, '"https://"', 2, ("https://",)),

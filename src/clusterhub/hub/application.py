@@ -1,0 +1,112 @@
+"""JupyterHub as `clusterhub up` runs it: its requests do not touch a database that is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.app import JupyterHub
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.handlers.pages import HealthCheckHandler
+from jupyterhub.utils import maybe_future
+from sqlalchemy.engine import Engine
+from tornado.web import HTTPError
+
+from clusterhub.hub.availability import WORDS, Availability
+from clusterhub.hub.database import bound_answers, is_outage
+from clusterhub.spawner.clusters import SETTING, Clusters
+
+AVAILABILITY = "clusterhub_database"
+"""Where the hub's web application keeps its `Availability`."""
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+class DatabaseAwayError(HTTPError):
+    """What a person, or a program, is told who asks while the database is away: ask again."""
+
+    headers = {"Retry-After": "5", "Cache-Control": "no-store"}  # noqa: RUF012 - JupyterHub's name for it
+
+    def __init__(self, method: str) -> None:
+        self.tries_again = method in READING
+        """Whether the page may be loaded again by itself."""
+        nothing = "" if self.tries_again else " What you asked for was not done."
+        super().__init__(503, f"{WORDS}{nothing} Try again in a moment.", reason="Service Unavailable")
+
+
+def gated(handler: type[BaseHandler]) -> type[BaseHandler]:
+    """The handler, but it does not touch the database while that is away."""
+
+    class Gated(handler):
+        _is_unknown = False
+
+        async def prepare(self) -> None:
+            if issubclass(handler, HealthCheckHandler):  # whether the hub lives, not what else does
+                self._know_nobody()
+                return
+            if not await self.settings[AVAILABILITY].is_usable():
+                self._know_nobody()
+                raise DatabaseAwayError(self.request.method)
+            try:
+                await maybe_future(super().prepare())
+            finally:
+                if self._is_unknown:
+                    self._know_nobody()
+                    raise DatabaseAwayError(self.request.method)
+
+        async def get_current_user(self) -> Any:
+            try:
+                return await super().get_current_user()
+            except Exception as error:
+                # JupyterHub takes whom it cannot look up for nobody: it would tell a session that its token
+                # is wrong, and a person to log in.
+                self._is_unknown = is_outage(error)
+                raise
+
+        def write_error(self, status_code: int, **keywords: Any) -> None:
+            error = (keywords.get("exc_info") or (None, None))[1]
+            if is_outage(error):  # it went away within the request
+                self.db.rollback()
+                self._know_nobody()
+                away = DatabaseAwayError(self.request.method)
+                status_code, keywords["exc_info"] = 503, (type(away), away, None)
+                self.set_status(status_code)
+            super().write_error(status_code, **keywords)
+
+        def _know_nobody(self) -> None:
+            """Who asks is in the database; without this JupyterHub's pages would look there."""
+            self._jupyterhub_user = None
+            self._xsrf_token = b""  # a new cookie, of nobody, would end what pages that are open can ask for
+            self.expanded_scopes: set[str] = set()
+            self.parsed_scopes: dict[str, object] = {}
+
+    Gated.__name__ = Gated.__qualname__ = handler.__name__
+    Gated.__doc__, Gated.__module__ = handler.__doc__, handler.__module__
+    return Gated
+
+
+class Hub(JupyterHub):
+    """JupyterHub, that outlives its database's absence."""
+
+    name = "jupyterhub"
+
+    def init_db(self) -> None:
+        """Connects; from then on the database is looked at before it is used."""
+        bound_answers(Engine)
+        super().init_db()
+        clusters: Clusters = self.tornado_settings[SETTING]
+        availability: Availability = self.tornado_settings[AVAILABILITY]
+        availability.undo = self.db.rollback
+        availability.guard(self.db.get_bind())
+        clusters.until_database = availability.until_usable
+
+    def init_handlers(self) -> None:
+        """As JupyterHub has them, each behind the gate but those of static files."""
+        super().init_handlers()
+        self.handlers: list[tuple[Any, ...]] = [
+            (pattern, gated(handler) if issubclass(handler, BaseHandler) else handler, *rest)
+            for pattern, handler, *rest in self.handlers
+        ]
+
+
+if __name__ == "__main__":
+    Hub.launch_instance()

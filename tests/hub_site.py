@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.real_cluster import hub
-from tests.real_cluster.layout import DATA, SHARED_GROUP
+from tests.real_cluster.layout import DATA, SHARED, SHARED_GROUP
 
 DIRECTORY = DATA / "hub-under-test"
 """Environments that are broken, and what the hub under test keeps; every host of the cluster sees it."""
@@ -16,6 +16,7 @@ STATE_DIRECTORY = DIRECTORY / "state"
 COMMANDS = DIRECTORY / "commands"
 """Slurm's commands as the hub under test knows them: the real ones, unless a test has one of them lie."""
 CONF_D = DIRECTORY / "conf.d"
+ENVIRONMENT = SHARED / "environments" / "current"
 
 WARNING = 100
 """Seconds before its end at which a session is warned."""
@@ -77,7 +78,21 @@ def _profile(name: str, title: str, lines: str) -> str:
 FURTHER_PROFILES = (
     ("held", "Held until released", 'directives = ["--hold"]'),
     ("second-node", "On the second node", 'directives = ["--nodelist=n2"]'),
+    ("first-node", "On the first node", 'directives = ["--nodelist=n1"]'),
     ("quality", "Of a quality of service", 'qos = "short"'),
+    (
+        "deadline",
+        "With a deadline that is near",
+        'directives = ["--nodelist=n2", "--time-min=1", "--deadline=now+65"]',
+    ),
+    ("disk-full", "A disk that is full", 'prologue = "echo much > /dev/full"'),
+    ("over-quota", "A quota that is used up", f'prologue = "python3 {DIRECTORY}/over_quota.py"'),
+    ("no-module", "A missing module", f'prologue = "source {DIRECTORY}/modules.sh; module load cuda/99"'),
+    (
+        "other-version",
+        "Of another version of clusterhub",
+        f'environment = "{DIRECTORY}/other-version"\ndirectives = ["--nodelist=n1"]',
+    ),
     ("wrong-partition", "A partition that does not exist", 'partition = "nowhere"'),
     ("wrong-account", "An account that does not exist", 'account = "nobodys"'),
     ("no-environment", "An environment that is missing", f'environment = "{DIRECTORY}/missing"'),
@@ -94,6 +109,24 @@ FURTHER_PROFILES = (
 
 LATE = 7
 """Seconds by which a command is late: longer than the interval between two looks."""
+
+OVER_QUOTA = "import errno, os; raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))\n"
+"""A fake of a file system with quotas: the system's own words, without the file system."""
+
+MODULES = """\
+module() {
+    echo "Lmod has detected the following error:  The following module(s) are unknown: \\"$2\\"" >&2
+    return 1
+}
+"""
+"""A fake of Lmod, which says what Lmod 8.6 says of a module that is not there."""
+
+OTHER_VERSION = """\
+launcher=$(mktemp)
+sed 's/^VERSION = .*/VERSION = 999/' <&3 >"$launcher"
+exec {python} -I "$launcher"
+"""
+"""A fake of a job that another version of clusterhub had submitted: the launcher, with another number."""
 
 COMMAND = """\
 #!/bin/sh
@@ -137,6 +170,9 @@ def prepare() -> None:
     _program(DIRECTORY / "closed", "exit 0")
     (DIRECTORY / "closed").chmod(0o700)
     _program(DIRECTORY / "dies", 'echo "libsomething.so.6: cannot open shared object file" >&2; exit 3')
+    _program(DIRECTORY / "other-version", OTHER_VERSION.format(python=ENVIRONMENT / "bin" / "python3"))
+    (DIRECTORY / "over_quota.py").write_text(OVER_QUOTA)
+    (DIRECTORY / "modules.sh").write_text(MODULES)
     without = str(DIRECTORY / "no-jupyter")
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", without], check=True)
 

@@ -65,6 +65,11 @@ class Ledger:
         """True once it is certain that the job will not run any more."""
         return job_id in self.endings
 
+    def is_settled(self, job_id: str) -> bool:
+        """True once nothing more is to be learned of how the job ended."""
+        ending = self.endings.get(job_id)
+        return ending is not None and (ending.accounted or ending.questions >= QUESTIONS)
+
     def knows(self, job_id: str) -> bool:
         """True for a job that is in the queue, over, or being looked for."""
         return job_id in self.snapshot.jobs or job_id in self.missing or job_id in self.endings

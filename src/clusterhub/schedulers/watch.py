@@ -145,6 +145,10 @@ class Watch:
         self.expect(job_id)
         return self._ledger.is_over(job_id)
 
+    def is_settled(self, job_id: str) -> bool:
+        """True once nothing more is to be learned of how the job ended, by whom, with how much memory."""
+        return self._ledger.is_settled(job_id)
+
     def expect(self, job_id: str) -> None:
         """Look for this job, also if it never shows in the queue, until it is known to be there or to be
         over."""

@@ -32,9 +32,6 @@ LOG_TRIES = 4
 LOG_PAUSE = 0.4
 """Seconds: a network file system may show a log's last lines a moment after the job has ended."""
 
-LEARNING = 120.0
-"""Seconds for which an ending is said better as accounting tells more, such as who cancelled the job."""
-
 
 @dataclass(frozen=True)
 class Session:
@@ -170,13 +167,16 @@ class Endings:
         cluster = self._clusters[session.cluster]
         if cluster.scheduler.accounting([session.job]) is None:
             return
-        deadline = time.monotonic() + LEARNING
-        while (remaining := deadline - time.monotonic()) > 0:
-            await cluster.watch.changed(cluster.watch.snapshot, remaining)
+        settled = False
+        while not settled:
+            # Accounting may be away for hours: it is listened to until it has said what it knows.
+            seen, settled = cluster.watch.snapshot, cluster.watch.is_settled(session.job)
             job = self._job(session)
             if job != told:
                 told = job
                 await self._keep(session.tag, await self._explained(session, job, text, served=served))
+            if not settled:
+                await cluster.watch.changed(seen)
 
     def _stop_learning(self, tag: str) -> None:
         task = self._learning.pop(tag, None)

@@ -136,7 +136,8 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any], tim
         "interface": interface_of(site, cluster),
         "ports": ports and [ports.low, ports.high],
         "ticket": dict(ticket),
-        "patience": site.sessions.start_timeout,
+        # The launcher gives up first: it knows what it waited for, and the hub only that it waited.
+        "patience": site.sessions.start_timeout * 0.8,
     }
     exports = {**profile.variables, "CLUSTERHUB_SETTINGS": json.dumps(settings)}
     lines = [

@@ -120,7 +120,10 @@ LOG_CAUSES: tuple[LogCause, ...] = (
         Sentence("A file system is full.", "Remove files you no longer need, or tell your operators."),
     ),
     LogCause(
-        re.compile(r"oom.kill|out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE),
+        re.compile(
+            r"oom.kill|out of memory|MemoryError|Cannot allocate memory|exceeded (?:job )?memory limit",
+            re.IGNORECASE,
+        ),
         Sentence("Your session ran out of memory.", MORE_MEMORY),
     ),
     LogCause(

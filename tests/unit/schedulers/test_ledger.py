@@ -126,6 +126,16 @@ def test_accounting_that_knows_nothing_is_not_asked_for_ever() -> None:
     assert book.ending("7") == DONE
 
 
+def test_an_ending_is_settled_once_accounting_has_said_what_it_knows() -> None:
+    book = look(SEEN, 20, DONE)
+    assert not SEEN.is_settled("7")
+    assert not book.is_settled("7")
+    assert ledger.accounted(book, ("7",), {"7": ACCOUNTED}, now=21).is_settled("7")
+    for _ in range(20):
+        book = ledger.accounted(book, book.to_account(), {}, now=21)
+    assert book.is_settled("7")
+
+
 def test_a_job_that_is_requeued_after_its_end_lives_again() -> None:
     book = look(look(SEEN, 20, DONE), 30, RUNNING)
     assert not book.is_over("7")

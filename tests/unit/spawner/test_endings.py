@@ -60,7 +60,10 @@ class Cluster:
     def accounting(self, _: list[str]) -> tuple[str, ...]:
         return ("sacct",)
 
-    async def changed(self, _: Snapshot, __: float) -> None:
+    def is_settled(self, _: str) -> bool:
+        return self.job.cancelled_by is not None
+
+    async def changed(self, _: Snapshot) -> None:
         await self.swapped.get()
 
     async def read_log(self, _: str, name: str, __: int) -> str:

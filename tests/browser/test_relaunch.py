@@ -1,0 +1,87 @@
+"""The page that explains an ending starts again with the same choice: by a click, and by nothing else.
+
+Without `clusterhub.hub.relaunch.hidden_fields` the page leads to the form, where everything has to be chosen
+anew; with a link in place of the form's button, looking at the page's links would start sessions.
+"""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, expect
+from tests.browser.conftest import Picture
+from tests.browser.person import Person
+from tests.browser.test_access import check, focused, tab_to
+from tests.hub_fixture import LiveHub
+from tests.real_cluster import processes
+
+AGAIN = "Start again with the same choice"
+
+
+def chosen(hub: LiveHub, job: str) -> list[str]:
+    """What a job asked for: cores, memory, minutes."""
+    asked = hub.cluster.run("gateway", ["squeue", "-h", "-t", "all", "-o", "%C %m %l", "-j", job])
+    return asked.stdout.split()
+
+
+def only_job(hub: LiveHub, but: str = "") -> str:
+    """Bob's one job that is not this one."""
+    found: list[str] = []
+
+    def is_there() -> bool:
+        found[:] = [job for job in hub.jobs("bob") if job != but]
+        return len(found) == 1
+
+    assert processes.wait_until(is_there, 30, pause=0.1), found
+    return found[0]
+
+
+def test_an_ended_session_is_started_again_as_it_was(
+    bob: Person, hub: LiveHub, browser: Browser, picture: Picture
+) -> None:
+    page = bob.page
+    bob.choose("Interactive, up to 8 cores")
+    page.locator("[name='interactive:cpus']").fill("2")
+    page.locator("[name='interactive:memory']").fill("3 GiB")
+    page.locator("[name='interactive:time']").fill("90min")
+    page.get_by_role("button", name="Start").click()
+    first = only_job(hub)
+    assert chosen(hub, first) == ["2", "3G", "1:30:00"]
+    hub.cancel(first, "bob")
+
+    # on the waiting page, by keyboard
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
+    check(page, picture, "relaunch-failed")
+    tab_to(page, focused(page, "#clusterhub-again"))
+    page.keyboard.press("Enter")
+    second = only_job(hub, but=first)
+    assert chosen(hub, second) == chosen(hub, first)
+    hub.cancel(second, "bob")
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
+
+    # on the page of a server that does not run; to look at it starts nothing
+    page.goto("/hub/user/bob/lab")
+    expect(page.get_by_role("heading", name="Your session did not start")).to_be_visible()
+    check(page, picture, "relaunch-not-running")
+    assert page.get_by_role("button", name=AGAIN).evaluate("button => button.form.method") == "post"
+    page.get_by_role("button", name="Choose differently").click()
+    expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
+    expect(page.get_by_role("radio", name="Interactive, up to 8 cores")).to_be_checked()
+    expect(page.locator("[name='interactive:cpus']")).to_have_value("2")
+    assert hub.jobs("bob") == []
+
+    # without JavaScript
+    plain = browser.new_context(
+        base_url=hub.url, java_script_enabled=False, storage_state=page.context.storage_state()
+    )
+    try:
+        still = plain.new_page()
+        still.goto("/hub/user/bob/lab")
+        still.get_by_role("button", name=AGAIN).click()
+        expect(still).to_have_url(re.compile(r"/hub/spawn-pending/bob"))
+        third = only_job(hub)
+        assert chosen(hub, third) == chosen(hub, first)
+        hub.cancel(third, "bob")
+        assert hub.wait_for_no_job("bob", 10)
+    finally:
+        plain.close()

@@ -1,0 +1,220 @@
+"""Whatever ends a session on Slurm, or keeps it from starting, is told by page, REST API and command line.
+
+What another file shows is not shown again: the time limit (tests/browser/test_time.py), a missing or broken
+environment, a failing prologue, an exit code (tests/browser/test_refusals.py).
+
+Without `Endings._learn` nobody is told who cancelled, nor how much memory was used. With a limit on how long
+it listens (two minutes, as it once was) the last cancel stays nobody's while accounting is away for longer.
+Without the entries of `LOG_CAUSES` and `LAUNCHER_CAUSES` a full disk and taken ports are an exit code; with a
+launcher as patient as the hub it is said that Jupyter did not start, and not that the hub is out of reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from tests import hub_site
+from tests.hub_fixture import LiveHub
+from tests.real_cluster import hub as hub_module
+
+from clusterhub.hub.walkthrough import Walk, WalkFailed
+from clusterhub.schedulers.model import Outcome
+
+PATIENCE = 60.0
+BUTTON = "Start again with the same choice"
+
+
+@pytest.fixture
+async def bob(hub: LiveHub) -> AsyncIterator[Walk]:
+    """Bob, logged in."""
+    async with Walk.begin(hub.url, "bob") as walk:
+        await walk.log_in(hub.cluster.people["bob"].password)
+        yield walk
+
+
+async def told(
+    hub: LiveHub, walk: Walk, server: str, says: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """The ending that the REST API tells, once it is like that; page and command line say the same."""
+    ending: dict[str, Any] = {}
+
+    async def poll() -> None:
+        nonlocal ending
+        while True:
+            status, ending = await asyncio.to_thread(hub.api, "GET", f"clusterhub/endings/bob/{server}")
+            if status == 200 and says(ending):
+                return
+            await asyncio.sleep(0.2)
+
+    try:
+        await asyncio.wait_for(poll(), PATIENCE)
+    except asyncio.TimeoutError:
+        raise AssertionError(f"of {server} it is said: {ending}") from None
+    async with walk.http.get(f"{walk.url}/user/bob/{server}/lab") as answer:
+        page = html.unescape(await answer.text())
+    assert ending["what"] in page
+    assert ending["next"] in page
+    assert BUTTON in page
+    assert all(line in page for line in ending["log"])
+    program = str(hub_module.virtual_environment() / "bin" / "clusterhub")
+    why = await asyncio.to_thread(
+        hub.cluster.run,
+        "gateway",
+        [program, "why", f"bob/{server}"],
+        env={"CLUSTERHUB_SITE": str(hub_module.SITE)},
+    )
+    assert why.returncode == 0, why.stderr
+    assert why.stdout.startswith(ending["what"])
+    assert ending["next"] in why.stdout
+    return ending
+
+
+FAULTS = {
+    "disk-full": ("A file system is full.", "Remove files you no longer need", "No space left on device"),
+    "over-quota": (
+        "A file system that you write to is over its quota.",
+        "Remove files",
+        "Disk quota exceeded",
+    ),
+    "no-module": ("A module could not be loaded.", "show your operators", 'are unknown: "cuda/99"'),
+}
+"""Profile, and its ending: what, what to do, a line of the log."""
+
+
+async def test_what_keeps_a_session_from_starting_is_told(hub: LiveHub, bob: Walk) -> None:
+    hub.cluster.run("gateway", ["scontrol", "update", "NodeName=n2", "State=DRAIN", "Reason=test"])
+    try:
+        await asyncio.gather(*(bob.press_start({"profile": name}, name) for name in (*FAULTS, "deadline")))
+        for name, (what, todo, line) in FAULTS.items():
+            ending = await told(hub, bob, name, lambda _: True)
+            assert ending["what"] == what
+            assert todo in ending["next"]
+            assert any(line in each for each in ending["log"]), ending["log"]
+            assert (ending["outcome"], ending["served"], ending["profile"]) == ("failed", False, name)
+        ending = await told(hub, bob, "deadline", lambda _: True)
+        assert ending["what"] == "Your session could not end before its deadline."
+        assert (ending["outcome"], ending["served"]) == (Outcome.DEADLINE.value, False)
+    finally:
+        hub.cluster.run("gateway", ["scontrol", "update", "NodeName=n2", "State=RESUME"])
+        hub.cluster.wait_for_nodes()
+
+
+HOLD_MEMORY = "import time; held = bytearray(600 * 2**20); time.sleep(3)"
+"""Long enough for the scheduler to see it."""
+
+TOO_MUCH_MEMORY = """
+import os
+# When memory is short, the kernel is to end the server first, and not only this process.
+open(f"/proc/{os.getppid()}/oom_score_adj", "w").write("1000")
+more = bytearray(4 * 2**30)
+"""
+
+
+async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: Walk) -> None:
+    servers = ("memory", "person", "operator", "signal")
+    await asyncio.gather(
+        *(bob.start({"profile": "interactive", "memory": "1 GiB"}, name) for name in servers)
+    )
+    jobs = {hub.comment(job).rpartition(":")[2]: job for job in hub.jobs("bob")}
+    assert set(jobs) == set(servers)
+    hub.cancel(jobs["person"], "bob")
+    with contextlib.suppress(Exception):  # the server goes before it can answer
+        await bob.run_cell("import os; os.kill(os.getppid(), 9)", "signal")
+    await bob.run_cell(HOLD_MEMORY, "memory")
+    with contextlib.suppress(Exception):
+        await bob.run_cell(TOO_MUCH_MEMORY, "memory")
+
+    ending = await told(hub, bob, "person", lambda ending: "by" in ending["what"])
+    assert ending["what"] == "Your session's job was cancelled by you."
+    assert (ending["outcome"], ending["served"], ending["job"]) == ("cancelled", True, jobs["person"])
+    ending = await told(hub, bob, "signal", lambda _: True)
+    assert ending["what"] == "Your session was ended by SIGKILL (signal 9)."
+    assert (ending["outcome"], ending["signal"]) == ("failed", 9)
+    assert "more of it" in ending["next"]
+    if hub.cluster.footprint().cgroups:
+        ending = await told(hub, bob, "memory", lambda ending: "seen" in ending["what"])
+        assert ending["what"].startswith(
+            "Your session used more memory than the 1 GiB that it had asked for; the most that was seen is "
+        )
+        assert ending["outcome"] == "out of memory"
+    else:  # Slurm then looks at the memory itself, ends the job, and calls that a failure
+        ending = await told(hub, bob, "memory", lambda _: True)
+        assert ending["what"] == "Your session ran out of memory."
+    assert ending["next"] == "Start it again with more memory."
+
+    hub.cluster.stop(hub.cluster.slurmdbd)
+    try:
+        hub.cancel(jobs["operator"])
+        ending = await told(hub, bob, "operator", lambda _: True)
+        assert ending["what"] == "Your session's job was cancelled."
+    finally:
+        hub.cluster.start(hub.cluster.slurmdbd)
+    ending = await told(hub, bob, "operator", lambda ending: "by" in ending["what"])
+    assert ending["what"] == "Your session's job was cancelled by an operator."
+    assert ending["job"] == jobs["operator"]
+
+
+PORTS = (31000, 31001)
+TAKE_PORTS = f"""
+import socket, sys
+taken = [socket.create_server(("", port)) for port in {PORTS}]
+print("taken", flush=True)
+sys.stdin.read()
+"""
+TO_THE_HUB = ["to", "10.77.0.1", "ipproto", "tcp", "dport", "8081"]
+
+
+@pytest.fixture
+def narrow_site(hub: LiveHub) -> Iterator[None]:
+    """The hub with two ports for sessions, and little patience with those that start."""
+    text = hub_site.text(hub.cluster.footprint().port)
+    narrow = text.replace(
+        "[sessions]\n", f'[sessions]\nports = "{PORTS[0]}-{PORTS[1]}"\nstart_timeout = "15s"\n'
+    )
+    assert narrow != text
+    hub_module.restart_hub(hub.cluster, narrow)
+    yield
+    hub_module.restart_hub(hub.cluster, text)
+
+
+@pytest.fixture
+def ports_taken(hub: LiveHub) -> Iterator[None]:
+    """Somebody has all of them on the second node."""
+    process = hub.cluster.popen("n2", ["python3", "-c", TAKE_PORTS], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "taken\n"
+    yield
+    process.communicate("")
+
+
+@pytest.mark.usefixtures("narrow_site", "ports_taken")
+async def test_what_keeps_job_and_hub_from_meeting_is_told(hub: LiveHub) -> None:
+    async with Walk.begin(hub.url, "bob") as walk:
+        await walk.log_in(hub.cluster.people["bob"].password)
+        await asyncio.gather(
+            walk.press_start({"profile": "second-node"}, "ports"),
+            walk.press_start({"profile": "other-version"}, "version"),
+        )
+        ending = await told(hub, walk, "ports", lambda _: True)
+        assert ending["what"] == "All ports that sessions may use on the node, 31000 to 31001, are taken."
+        assert "another node may have one free" in ending["next"]
+        ending = await told(hub, walk, "version", lambda _: True)
+        assert "of another version" in ending["what"]
+
+        cut = hub.cluster.run("n1", ["ip", "rule", "add", "pref", "1", *TO_THE_HUB, "prohibit"])
+        assert cut.returncode == 0, cut.stderr
+        try:
+            with pytest.raises(WalkFailed, match="The node could not reach the hub"):
+                await walk.start({"profile": "first-node"}, "away")
+            ending = await told(hub, walk, "away", lambda _: True)
+        finally:
+            hub.cluster.run("n1", ["ip", "rule", "del", "pref", "1"])
+        assert "nodes must reach the address that [hub] internal_url names" in ending["next"]
+        assert ending["where"].startswith(f"job {ending['job']} on n1")
+        assert ending["served"] is False

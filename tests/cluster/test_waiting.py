@@ -1,17 +1,21 @@
-"""What a person reads while a job waits: the reason, what to do, the position; on the real queue."""
+"""What a person reads while a job waits: the reason, what to do, the position; on the real queue.
+
+With each array counted as one job (`slurm_positions.count_tasks`) two jobs are ahead instead of six. Without
+the rule on jobs that have others ahead of them by their reason (`read_positions`) alice is the first.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import processes
 
 from clusterhub.hub.walkthrough import Walk
-from clusterhub.schedulers.model import CommandResult
+from clusterhub.schedulers.model import CommandResult, Position
 from clusterhub.schedulers.slurm import SlurmScheduler
 
 PATIENCE = 40.0
@@ -127,12 +131,49 @@ async def test_the_waiting_page_says_why_what_to_do_and_how_many_are_ahead(hub: 
     assert hub.api("GET", "clusterhub/sessions/bob")[0] == 404
 
 
-def test_what_this_slurm_says_of_privacy_and_of_all_jobs_is_read(hub: LiveHub) -> None:
+@pytest.fixture
+def queue_of_two(hub: LiveHub) -> Iterator[str]:
+    """Bob has both nodes and is the next to have them; alice's job, whose id this is, waits behind."""
+    jobs = [submit(hub, "bob", "--nodes=2", "--exclusive"), submit(hub, "bob"), submit(hub, "alice")]
+    yield jobs[-1]
+    for job in jobs:
+        hub.cancel(job)
+    assert hub.wait_for_no_job("bob")
+
+
+@pytest.fixture
+def privately(hub: LiveHub) -> Iterator[Callable[[], None]]:
+    """Calling this makes jobs private on this cluster."""
+    configuration = hub.cluster.data / "etc" / "slurm" / "slurm.conf"
+    text = configuration.read_text()
+
+    def reconfigure(text: str) -> None:
+        configuration.write_text(text)
+        done = hub.cluster.run("gateway", ["scontrol", "reconfigure"])
+        assert done.returncode == 0, done.stderr
+
+    yield lambda: reconfigure(text + "PrivateData=jobs\n")
+    reconfigure(text)
+    hub.cluster.wait_for_nodes()
+
+
+def test_nobody_is_said_to_be_the_first_where_jobs_are_private(
+    hub: LiveHub, queue_of_two: str, privately: Callable[[], None]
+) -> None:
     slurm = SlurmScheduler()
 
-    def answer(argv: tuple[str, ...]) -> CommandResult:
-        done = hub.cluster.run("gateway", argv)
+    def answer(argv: tuple[str, ...], user: str | None = None) -> CommandResult:
+        done = hub.cluster.run("gateway", argv, user)
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
+    def position(user: str | None = None) -> tuple[Position, ...]:
+        return slurm.parse_positions(answer(slurm.positions(), user)).get(queue_of_two, ())
+
+    behind = (Position(1, "interactive"),)
+    assert processes.wait_until(lambda: position() == behind, PATIENCE)
+    assert position("alice") == behind
     assert slurm.parse_privacy(answer(slurm.privacy())) is False
-    assert slurm.parse_positions(answer(slurm.positions())) == {}
+    privately()
+    assert slurm.parse_privacy(answer(slurm.privacy(), "alice")) is True
+    assert position() == behind, "root sees all"
+    assert position("alice") == (), "she sees her own job alone"

@@ -105,6 +105,24 @@ async def test_what_keeps_a_session_from_starting_is_told(hub: LiveHub, bob: Wal
         hub.cluster.wait_for_nodes()
 
 
+async def test_a_stop_through_the_hub_is_told_as_that_and_is_no_failure_on_the_page(
+    hub: LiveHub, bob: Walk
+) -> None:
+    await bob.press_start({"profile": "held"}, "stopped")
+    async for event in bob.progress("stopped"):
+        if "it is held" in event.get("message", ""):
+            break
+    [job] = hub.jobs("bob")
+    await hub.stop_session(bob, "stopped")
+    status, ending = await asyncio.to_thread(hub.api, "GET", "clusterhub/endings/bob/stopped")
+    assert status == 200
+    assert (ending["what"], ending["job"]) == ("The session was stopped through the hub.", job)
+    async with bob.http.get(f"{bob.url}/user/bob/stopped/lab") as answer:
+        page = await answer.text()
+    assert "No session is running" in page
+    assert BUTTON not in page
+
+
 HOLD_MEMORY = "import time; held = bytearray(600 * 2**20); time.sleep(3)"
 """Long enough for the scheduler to see it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import expect
-from tests.browser.conftest import Picture
+from tests.browser.conftest import SCREENSHOTS, Picture
 from tests.browser.person import START_SECONDS, Person
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import processes
@@ -60,10 +60,12 @@ def test_notebook_7_opens_a_notebook_that_runs_on_the_node_and_is_saved_when_tim
     [job] = hub.expect_cancel("alice")
     sent = hub.cluster.run("gateway", ["scancel", "--batch", "--signal=USR1", job], "alice")
     assert sent.returncode == 0, sent.stderr
-    expect(notebook.get_by_role("alert").filter(has_text="Your session ends in")).to_be_visible()
+    warning = notebook.get_by_role("alert").filter(has_text="Your session ends in")
+    expect(warning).to_be_visible()
+    expect(warning).to_be_in_viewport(ratio=1)
+    notebook.screenshot(path=SCREENSHOTS / "notebook-warning.png")
     file = hub.cluster.people["alice"].home / "Untitled.ipynb"
     assert processes.wait_until(lambda: "unsaved = 1; " in file.read_text(), 10)
-    picture("notebook-warning")
 
 
 def test_the_terminal_opens_a_terminal_on_the_node_and_no_notebook(

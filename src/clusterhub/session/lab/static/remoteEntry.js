@@ -22,39 +22,59 @@
     return `in ${Math.round(seconds / 60)} minutes`;
   }
 
-  /** One notification that is shown, changed and taken away again. */
+  /** One notification that is shown, changed and taken away again; one step after the other. */
   class Notice {
     constructor(app) {
       this.app = app;
       this.id = '';
       this.told = '';
+      this.steps = Promise.resolve();
+    }
+
+    get shown() {
+      return this.told !== '';
     }
 
     /** Shows this message from now on; `anew` also to somebody who has closed it. */
-    async show(message, type, anew = false, actions = []) {
+    show(message, type, anew = false, actions = []) {
       if (message === this.told && !anew) {
         return;
       }
       this.told = message;
-      const { commands } = this.app;
-      if (this.id && !anew) {
-        await commands.execute('apputils:update-notification', { id: this.id, message, type, autoClose: false });
-        return;
-      }
-      const former = this.id;
-      const offered = actions.filter(({ commandId }) => commands.hasCommand(commandId));
-      const options = { autoClose: false, actions: offered };
-      this.id = await commands.execute('apputils:notify', { message, type, options });
-      if (former) {
-        await commands.execute('apputils:dismiss-notification', { id: former });
+      this.steps = this.steps.then(async () => {
+        if (this.id && !anew) {
+          await this.run('update-notification', { id: this.id, message, type, autoClose: false });
+          return;
+        }
+        const former = this.id;
+        const offered = actions.filter(({ commandId }) => this.app.commands.hasCommand(commandId));
+        this.id = await this.run('notify', { message, type, options: { autoClose: false, actions: offered } });
+        await this.dismiss(former);
+      });
+    }
+
+    hide() {
+      this.told = '';
+      this.steps = this.steps.then(async () => {
+        const former = this.id;
+        this.id = '';
+        await this.dismiss(former);
+      });
+    }
+
+    async dismiss(id) {
+      if (id) {
+        await this.run('dismiss-notification', { id });
       }
     }
 
-    async hide() {
-      const former = this.id;
-      this.id = this.told = '';
-      if (former) {
-        await this.app.commands.execute('apputils:dismiss-notification', { id: former });
+    /** The command's outcome; nothing where the page has no notifications. */
+    async run(command, args) {
+      try {
+        return (await this.app.commands.execute(`apputils:${command}`, args)) || '';
+      } catch (error) {
+        console.debug(`${NAME}: ${error}`);
+        return '';
       }
     }
   }
@@ -103,12 +123,9 @@
 
     learnHome(problem) {
       if (!problem) {
-        if (this.home.id) {
-          this.app.commands.execute('apputils:notify', {
-            message: 'There is room in your home directory again: what you save is kept.',
-            type: 'success',
-            options: { autoClose: 10000 }
-          });
+        if (this.home.shown) {
+          const message = 'There is room in your home directory again: what you save is kept.';
+          this.home.run('notify', { message, type: 'success', options: { autoClose: 10000 } });
         }
         this.home.hide();
         return;

@@ -194,7 +194,7 @@ class ClusterSpawner(Spawner):
         """How long the session's job still has. Raises Refused and Later."""
         if not self._owns_token(token) or asked.job != self.job_id:
             raise Refused("The token is not this session's.", where=f"job {asked.job}")
-        return time_left(self.clusters[self.cluster_name].watch.snapshot, asked.job, time.time())
+        return time_left(self.clusters, self.cluster_name, asked.job)
 
     @property
     def _session(self) -> Session:

@@ -6,20 +6,20 @@ import pytest
 
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot
 from clusterhub.spawner.boarding import Later, Refused, parse_question
-from clusterhub.spawner.time_left import seconds_left, time_left
+from clusterhub.spawner.time_left import by_snapshot, seconds_left
 
 RUNNING = Job("17", JobState.RUNNING, ends_at=1600.0)
 SEEN = Snapshot(taken_at=990.0, jobs={"17": RUNNING})
 
 
 def test_seconds_and_the_age_of_what_is_known_are_told() -> None:
-    assert time_left(SEEN, "17", 1000.0) == {"remaining_s": 600.0, "seen_s_ago": 10.0}
-    assert time_left(SEEN, "17", 1700.0)["remaining_s"] == 0.0
+    assert by_snapshot(SEEN, "17", 1000.0) == {"remaining_s": 600.0, "seen_s_ago": 10.0}
+    assert by_snapshot(SEEN, "17", 1700.0)["remaining_s"] == 0.0
 
 
 def test_a_job_without_limit_has_no_seconds() -> None:
     endless = replace(SEEN, jobs={"17": replace(RUNNING, ends_at=None)})
-    assert time_left(endless, "17", 1000.0)["remaining_s"] is None
+    assert by_snapshot(endless, "17", 1000.0)["remaining_s"] is None
     assert seconds_left(None, 1000.0) is None
 
 
@@ -34,7 +34,7 @@ def test_a_job_without_limit_has_no_seconds() -> None:
 )
 def test_what_is_not_seen_is_not_told(snapshot: Snapshot) -> None:
     with pytest.raises(Later):
-        time_left(snapshot, "17", 1000.0)
+        by_snapshot(snapshot, "17", 1000.0)
 
 
 @pytest.mark.parametrize("change", [{"job": 17}, {"restart": "0"}, {"version": 2}, {"more": 1}])

@@ -261,7 +261,7 @@ class Watch:
         if self._urgent:
             return self.starting_interval
         jobs = self.snapshot.jobs.values()
-        if self._ledger.missing or any(not job.state.is_over for job in jobs):
+        if self._ledger.missing or any(job.state is not JobState.ENDED for job in jobs):
             return self.interval
         return self.interval * QUIET
 

@@ -151,6 +151,16 @@ async def test_looks_are_rarer_while_nothing_is_in_the_queue(
     assert table.looks() == before + 1
 
 
+async def test_looks_are_not_rarer_while_a_job_is_ending(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    table.jobs = {"7": Job("7", JobState.ENDING)}
+    await watch.refresh()
+    before = table.looks()
+    await clock.advance(30)
+    assert table.looks() == before + 1
+
+
 async def test_looks_are_closer_together_while_somebody_starts(
     watch: Watch, table: Table, clock: FakeClock
 ) -> None:

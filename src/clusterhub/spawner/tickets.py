@@ -14,6 +14,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,10 @@ UNMUNGE_TIMEOUT = 10.0
 
 MOST_UNMUNGES = 8
 """Processes at once: anybody who reaches the hub can ask for one."""
+
+_CLOCKS = re.compile(r"(?:Expired|Rewound) credential")
+"""What unmunge says of a credential from the past, or the future, by more than it allows: 300 seconds, unless
+the site changed that. Ours is made for each claim, so it is neither unless a clock is off."""
 
 _unmunges = asyncio.Semaphore(MOST_UNMUNGES)
 
@@ -73,6 +78,12 @@ def _mac(key: bytes, tag: str, nonce: str) -> str:
     return hmac.new(key, f"{tag}\n{nonce}".encode(), hashlib.sha256).hexdigest()
 
 
+def _times(fields: Mapping[str, str]) -> str:
+    """When the credential was made and read, each by its host's clock; empty where unmunge does not tell."""
+    made, read = (fields.get(key, "").partition(" (")[0] for key in ("ENCODE_TIME", "DECODE_TIME"))
+    return f"made at {made} by the node's clock, read at {read} by the hub's" if made and read else ""
+
+
 async def check_munge_ticket(credential: str) -> Proof:
     """Decodes a munge credential, which uses it up. Raises TicketRefused."""
     async with _unmunges:
@@ -88,6 +99,12 @@ def parse_unmunge(result: CommandResult) -> Proof:
     fields = dict(re.findall(r"^(\w+):\s+(.*?)\s*$", header, flags=re.MULTILINE))
     if result.exit_code != 0 or not fields.get("STATUS", "").startswith("Success"):
         said = fields.get("STATUS") or result.stderr.strip() or result.problem
+        if apart := _CLOCKS.search(said):
+            raise TicketRefused(
+                f"The clocks of the node and of the hub differ by more than munge allows ({apart[0]}).",
+                where=_times(fields),
+                next="Check that a time service runs on both, with `timedatectl` or `chronyc tracking`.",
+            )
         raise TicketRefused(
             f"munge did not accept the session's credential: {said}",
             next="Check with `munge -n | unmunge` on the hub's host, and that all hosts agree on the time.",

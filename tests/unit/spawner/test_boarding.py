@@ -355,3 +355,13 @@ def test_unmunge_vouches_for_uid_host_and_payload() -> None:
 def test_any_other_answer_of_unmunge_proves_nothing(code: int | None, text: str) -> None:
     with pytest.raises(TicketRefused):
         tickets.parse_unmunge(CommandResult(code, text, "", problem="cut off" if code is None else ""))
+
+
+@pytest.mark.parametrize("status", ["Expired credential (15)", "Rewound credential (16)"])
+def test_a_credential_of_another_time_is_said_to_be_a_matter_of_clocks(status: str) -> None:
+    text = UNMUNGED.replace("Success (0)", status)
+    with pytest.raises(TicketRefused, match="clocks of the node and of the hub") as refused:
+        tickets.parse_unmunge(CommandResult(int(status[-3:-1]), text, ""))
+    where = refused.value.explanation.where
+    assert "by the node's clock" in where
+    assert "by the hub's" in where

@@ -20,6 +20,7 @@ PACKAGES = {
     "iproute2": "network namespaces that stand for hosts",
     "util-linux": "nsenter and unshare, to start daemons in them",
     "procps": "ps and sysctl",
+    "faketime": "clocks of nodes that are off",
     "sudo": "the way from the hub's account to the helper",
     "chromium": "the browser of the browser suite",
     "fonts-dejavu-core": "letters on its pages",

@@ -75,6 +75,13 @@ def _profile(name: str, title: str, lines: str) -> str:
     )
 
 
+CLOCK = DIRECTORY / "clock"
+"""By how many seconds the clock of an "other-clock" session is off, as faketime(1) reads it."""
+GO_ON = DIRECTORY / "go-on"
+"""For this file the prologue of a "slow-prologue" session waits."""
+OTHER_CLOCK = f"export $(cat {CLOCK})"
+SLOW_PROLOGUE = f"until [ -e {GO_ON} ]; do sleep 0.1; done"
+
 FURTHER_PROFILES = (
     ("held", "Held until released", 'directives = ["--hold"]'),
     ("second-node", "On the second node", 'directives = ["--nodelist=n2"]'),
@@ -93,6 +100,12 @@ FURTHER_PROFILES = (
         "Of another version of clusterhub",
         f'environment = "{DIRECTORY}/other-version"\ndirectives = ["--nodelist=n1"]',
     ),
+    ("not-requeued", "Never run twice", 'directives = ["--no-requeue"]'),
+    ("spare-requeue", "Requeued for urgent jobs", 'partition = "spare-requeue"'),
+    ("spare-cancel", "Cancelled for urgent jobs", 'partition = "spare-cancel"'),
+    ("spare-suspend", "Suspended for urgent jobs", 'partition = "spare-suspend"'),
+    ("other-clock", "With the clock of another time", f'partition = "debug"\nprologue = "{OTHER_CLOCK}"'),
+    ("slow-prologue", "With a prologue that waits", f'partition = "debug"\nprologue = "{SLOW_PROLOGUE}"'),
     ("wrong-partition", "A partition that does not exist", 'partition = "nowhere"'),
     ("wrong-account", "An account that does not exist", 'account = "nobodys"'),
     ("no-environment", "An environment that is missing", f'environment = "{DIRECTORY}/missing"'),

@@ -179,6 +179,29 @@ class RealCluster:
         """The log of slurmctld."""
         return daemons.SLURMCTLD.log
 
+    # --- nodes that fail ---------------------------------------------------------------------------
+
+    def disconnect(self, host: str) -> None:
+        """Pull the host's network cable; whatever runs there goes on."""
+        hosts.set_link(self.init_pid(SWITCH.name), HOSTS[host], up=False)
+
+    def reconnect(self, host: str) -> None:
+        """Plug it in again."""
+        hosts.set_link(self.init_pid(SWITCH.name), HOSTS[host], up=True)
+
+    def power_off(self, host: str) -> None:
+        """End all that runs on a host, its daemons too, and disconnect it."""
+        self.disconnect(host)
+        inside = processes.pids_by_inner_pid(self.init_pid(host))
+        processes.kill(pid for inner, pid in inside.items() if inner != 1)
+
+    def power_on(self, host: str) -> None:
+        """Connect a host and start its daemons, which register with the controller."""
+        self.reconnect(host)
+        for daemon in self.every_daemon():
+            if daemon.host.name == host:
+                self.start(daemon)
+
     # --- run something -----------------------------------------------------------------------------
 
     def init_pid(self, host: str) -> int:

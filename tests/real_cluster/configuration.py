@@ -68,8 +68,11 @@ DefMemPerCPU=1000
 GresTypes=gpu
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,sched_interval=2,bf_interval=2
+# Jobs of the partition urgent push those of the spare ones aside, each in its way, and no others.
+PreemptType=preempt/partition_prio
+PreemptMode=SUSPEND,GANG
 ReturnToService=2
-SlurmdTimeout=60
+SlurmdTimeout=300
 UnkillableStepTimeout=120
 
 AccountingStorageType=accounting_storage/slurmdbd
@@ -80,10 +83,15 @@ AccountingStorageTRES=gres/gpu
 
 NodeName={N1.name} NodeAddr={N1.address} {node} Feature=plain
 NodeName={N2.name} NodeAddr={N2.address} {node} Feature=accelerated Gres=gpu:{GPU_TYPE}:{GPUS}
-PartitionName=interactive Nodes={N1.name},{N2.name} Default=YES DefaultTime=1:00:00 MaxTime=1-00:00:00
-PartitionName=batch Nodes={N1.name},{N2.name} DefaultTime=1:00:00 MaxTime=7-00:00:00
-PartitionName=gpu Nodes={N2.name} DefaultTime=1:00:00 MaxTime=1-00:00:00
+PartitionName=DEFAULT DefaultTime=1:00:00 MaxTime=1-00:00:00 PreemptMode=OFF
+PartitionName=interactive Nodes={N1.name},{N2.name} Default=YES
+PartitionName=batch Nodes={N1.name},{N2.name} MaxTime=7-00:00:00
+PartitionName=gpu Nodes={N2.name}
 PartitionName=debug Nodes={N1.name} DefaultTime=10:00 MaxTime=30:00 MaxNodes=1 MaxCPUsPerNode=2
+PartitionName=urgent Nodes={N2.name} PriorityTier=10
+PartitionName=spare-requeue Nodes={N2.name} PreemptMode=REQUEUE
+PartitionName=spare-cancel Nodes={N2.name} PreemptMode=CANCEL
+PartitionName=spare-suspend Nodes={N2.name} PreemptMode=SUSPEND OverSubscribe=FORCE:1
 """
 
 

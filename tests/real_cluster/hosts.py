@@ -83,6 +83,11 @@ def connect(pids: Mapping[str, int]) -> None:
         _ip(pids[host.name], lines)
 
 
+def set_link(switch_pid: int, host: Host, *, up: bool) -> None:
+    """Plug the host's cable into the switch, or pull it out."""
+    _ip(switch_pid, [f"link set {host.name} {'up' if up else 'down'}"])
+
+
 def _ip(pid: int, lines: Sequence[str]) -> None:
     # Only the network of that process: `ip ... netns PID` means the machine's process ids.
     done = subprocess.run(
@@ -94,7 +99,7 @@ def _ip(pid: int, lines: Sequence[str]) -> None:
     )
     if done.returncode != 0:
         raise ClusterhubError(
-            "The network between the hosts could not be made.", log=tuple(done.stderr.splitlines())
+            "The network between the hosts could not be changed.", log=tuple(done.stderr.splitlines())
         )
 
 

@@ -68,7 +68,16 @@ PEOPLE = (
 )
 ACCOUNTS = ("physics", "teaching")
 QOS = ("normal", "short")
-PARTITIONS = ("interactive", "batch", "gpu", "debug")
+PARTITIONS = (
+    "interactive",
+    "batch",
+    "gpu",
+    "debug",
+    "urgent",
+    "spare-requeue",
+    "spare-cancel",
+    "spare-suspend",
+)
 
 CLUSTER_NAME = "testbed"
 

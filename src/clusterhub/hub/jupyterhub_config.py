@@ -21,6 +21,7 @@ from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
 from clusterhub.hub.sessions import lines_on_page
+from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import Ending
@@ -57,7 +58,12 @@ c.merge(as_config(resolve(site)))
 c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
 set_unless_said(c, "ClusterSpawner", "options_form", options_form, also="Spawner")
 set_unless_said(c, "ClusterSpawner", "options_from_form", choice_from_form, also="Spawner")
-add_to_list(c, "JupyterHub", "extra_handlers", [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS])
+add_to_list(
+    c,
+    "JupyterHub",
+    "extra_handlers",
+    [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *UNANSWERED_HANDLERS],
+)
 add_to_list(c, "JupyterHub", "services", [api.service()])
 add_to_list(c, "JupyterHub", "load_roles", [api.role()])
 availability = Availability(Database(c.JupyterHub.db_url, c.JupyterHub.db_kwargs))

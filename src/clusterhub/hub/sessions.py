@@ -47,10 +47,13 @@ def state_of(user: Any, server: str) -> SessionState | None:
 
 
 def lines_on_page(user: Any) -> Iterator[tuple[str, str]]:
-    """For the home page: the name of each server that runs, and where it runs and for how long it may."""
+    """For the home page: the name of each server that runs, and where it runs and for how long it may.
+
+    Also of one that cannot be visited for a while, and why.
+    """
     for name, spawner in sorted(user.spawners.items()):
         state = state_of(user, name)
-        if state is None or not spawner.ready:
+        if state is None or not (spawner.ready or spawner.following.absence):
             continue
         words = state.message
         if state.remaining is not None:

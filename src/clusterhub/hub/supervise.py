@@ -22,6 +22,7 @@ from clusterhub.hub.configure import PROXY_TOKEN_VARIABLE, ensure_proxy_token, p
 from clusterhub.hub.database import Database, DatabaseAway
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
+from clusterhub.hub.unanswered import PATH as ERROR_PATH
 from clusterhub.site.schema import Site
 from clusterhub.spawner.clusters import scheduler_for
 from clusterhub.spawner.explanations import last_lines
@@ -70,7 +71,7 @@ def proxy_role(site: Site) -> Role:
         f"--port={front.port}",
         f"--api-socket={proxy_socket(site)}",
         f"--default-target={hub}",
-        f"--error-target={hub}{site.hub.prefix}hub/error",
+        f"--error-target={hub}{site.hub.prefix}hub{ERROR_PATH}",
     ]
     return Role("proxy", argv, {**_environment(), PROXY_TOKEN_VARIABLE: ensure_proxy_token(site)})
 

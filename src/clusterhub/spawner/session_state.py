@@ -8,6 +8,7 @@ from typing import Any
 
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.model import Job, JobState, Snapshot
+from clusterhub.spawner.absence import Absence
 from clusterhub.spawner.waiting import waiting_message
 
 STATES = ("submitting", "queued", "starting", "running", "suspended", "ending", "unknown")
@@ -83,12 +84,18 @@ def session_state(
     scheduler: Scheduler,
     snapshot: Snapshot,
     now: float,
+    absence: Absence | None = None,
 ) -> SessionState:
-    """What is to be said of a session that runs or starts; ``serves`` is true once it can be used. Pure."""
+    """What is to be said of a session that runs or starts. Pure.
+
+    ``serves`` is true once it can be used, ``absence`` is why it cannot be for a while.
+    """
     job = snapshot.jobs.get(job_id)
     state = _state(job_id, job, serves=serves)
     reason = scheduler.wait_reason(job) if job is not None and state == "queued" else None
-    if state == "running" and job is not None:
+    if absence is not None and state in ("running", "suspended"):
+        message = absence.words
+    elif state == "running" and job is not None:
         message = f"Job {job_id} runs on {', '.join(job.nodes) or 'a node'}."
     elif state == "submitting":
         message = f"Submitting to {cluster}."

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from jupyterhub import orm
-from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.spawner import Spawner
 from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
-from traitlets import default
+from traitlets import Float, default
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
-from clusterhub.schedulers.model import Job, JobState, SchedulerError, SubmitRefused, SubmitUnreached
+from clusterhub.schedulers.model import JobState, SchedulerError, SubmitRefused, SubmitUnreached
+from clusterhub.schedulers.watch import Watch
 from clusterhub.spawner.boarding import Later, Question, Refused
 from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
 from clusterhub.spawner.endings import Session
-from clusterhub.spawner.explanations import BY_SIGNAL
+from clusterhub.spawner.following import Following
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
-from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
+from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
+from clusterhub.spawner.restored_server import RestoredServer
 from clusterhub.spawner.session_state import SessionState, session_state
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import time_left
@@ -32,43 +35,25 @@ T = TypeVar("T")
 REQUEUED = 75
 """What `ClusterSpawner.poll` returns for a server whose job runs again: EX_TEMPFAIL of sysexits.h."""
 
-RESTORED_TIMEOUT = 600
-"""Seconds for which a session from before a restart of the hub may be out of reach: JupyterHub stops it then,
-although its job goes on. A network that comes up after the hub takes minutes."""
-
 LOOK_BACK = 10.0
-"""Seconds that a restarted hub takes to find out how a session ended that is not in the queue any more."""
+"""Seconds that a restarted hub takes to find out what became of a session meanwhile."""
 
-BAD_REQUEST = 400
-FAILED_DEPENDENCY = 424
-"""HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""
-
-
-def exit_status(job: Job | None) -> int:
-    """Of a job that is over, as a shell says it; 1 where nobody knows how it ended."""
-    if job is None:
-        return 1
-    return BY_SIGNAL + job.signal if job.signal else job.exit_code or 0
-
-
-class NotStarted(SpawnException):
-    """Why a session did not start, in the forms in which JupyterHub shows it."""
-
-    def __init__(self, error: ClusterhubError) -> None:
-        explanation = error.explanation
-        super().__init__(
-            explanation.what,
-            reason=type(error).__name__,
-            log_message=str(error),
-            message_html=as_html(explanation),
-            status_code=BAD_REQUEST if isinstance(error, ChoiceRefused) else FAILED_DEPENDENCY,
-        )
-        self.jupyterhub_message = f"{explanation.what} {explanation.next}".strip()
-        self.jupyterhub_html_message = self.message_html
+AWAY_PERCENT = 90
+"""How far a session is that has served and cannot be visited just now."""
 
 
 class ClusterSpawner(Spawner):
     """One person's server, running as one job."""
+
+    reach_interval = Float(
+        30.0,
+        help="""
+        Seconds between two looks whether the hub can reach a session's node; 0 for none.
+
+        Each look is one TCP connection that is closed at once. People who visit a session that cannot be
+        reached are told so, and their page goes on when it can.
+        """,
+    ).tag(config=True)
 
     job_id = ""
     endpoint = ""
@@ -86,14 +71,16 @@ class ClusterSpawner(Spawner):
     """True once a new start has been asked for, as the scheduler has taken the job back."""
     _restored = False
     """True from a restart of the hub until the queue has been looked at for this session."""
+    _is_over = False
+    """True once JupyterHub was told that the job has ended."""
     _launch: Launch | None = None
-    _end: asyncio.Task[None] | None = None
     _tag: Tag | None = None
     _saving: asyncio.Task[None] | None = None
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._launched = asyncio.Event()
+        self.following = Following(self)
 
     @property
     def clusters(self) -> Clusters:
@@ -262,9 +249,11 @@ class ClusterSpawner(Spawner):
         self.cluster_name = state.get("cluster", "")
         self.profile_name = state.get("profile", "")
         self._restored = bool(self.job_id)
+        if self.orm_spawner.server is None:
+            return
         if self.endpoint:
-            self.http_timeout = RESTORED_TIMEOUT
-        if self.orm_spawner.server is not None and not self.endpoint:
+            self.server = RestoredServer(orm_server=self.orm_spawner.server)
+        else:
             # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
             # keeps the job, which the new start finds by its tag.
             unheard = not self.job_id
@@ -272,17 +261,24 @@ class ClusterSpawner(Spawner):
             self.clusters.interrupt(self.tag.person, self.tag.server, unheard=unheard)
 
     def clear_state(self) -> None:
-        """Forgets the job that was."""
+        """Forgets the job that was; of one that runs again JupyterHub is done with the former run."""
         super().clear_state()
+        if self._begins_anew:
+            self.clusters.interrupt(self.tag.person, self.tag.server)
         self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
         self.restart = 0
-        self._begins_anew = False
+        self._begins_anew = self._is_over = False
         self._launch = None
         self._launched.clear()
 
     async def poll(self) -> int | None:
         """None while the session runs, waits, or cannot be seen; else its job's exit code."""
-        status = await self._status()
+        try:
+            status = await self._status()
+        except Exception:
+            # JupyterHub takes an error for a session that does not run (`check_spawner`, after a restart).
+            self.log.exception("%s is taken to be running, as this went wrong", self.tag)
+            return None
         if status is not None:
             # JupyterHub notes the end next. Where it cannot it leaves the server stopping for ever.
             await self.clusters.until_database()
@@ -294,26 +290,42 @@ class ClusterSpawner(Spawner):
             return None
         if not self.job_id:
             return 0
-        if self.cluster_name not in self.clusters.site.clusters:
+        watch = self.watch
+        if watch is None:
             self.log.warning("%s runs on %s, which is not in site.toml", self.tag, self.cluster_name)
             return None
-        watch = self.clusters[self.cluster_name].watch
         if self._restored:
             self._restored = False
-            await self._look_back()
-        if self._was_requeued:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._look_back(watch), LOOK_BACK)
+        # The latter: requeued after it had ended, while JupyterHub tidies up behind it.
+        if self._was_requeued or (self._is_over and not watch.is_over(self.job_id)):
             self._begin_anew()
             return REQUEUED
         if not watch.is_over(self.job_id):
             return None
+        self._is_over = True
         self.clusters.boarding.forget(str(self.tag))
-        await self.clusters.endings.remember(self._session, served=bool(self.endpoint))
+        explanation = await self.clusters.endings.remember(self._session, served=bool(self.endpoint))
+        self.following.leave(NotStarted(SessionEnded(explanation)))
         return exit_status(watch.ending(self.job_id))
+
+    @property
+    def watch(self) -> Watch | None:
+        """Of the cluster that the session is on; None where site.toml does not know it any more."""
+        if self.cluster_name not in self.clusters.site.clusters:
+            return None
+        return self.clusters[self.cluster_name].watch
+
+    @property
+    def job_is_gone(self) -> bool:
+        """True once the run of the job that served is over: ended, or taken back."""
+        return self._was_requeued or (self.watch is not None and self.watch.is_over(self.job_id))
 
     @property
     def _was_requeued(self) -> bool:
         """True once the scheduler has taken back the run of the job that served."""
-        job = self.clusters[self.cluster_name].watch.snapshot.jobs.get(self.job_id)
+        job = self.watch.snapshot.jobs.get(self.job_id) if self.watch is not None else None
         if job is None or not self.endpoint or not job.state.is_live:
             return False
         return job.restarts > self.restart or job.state is JobState.QUEUED
@@ -323,19 +335,18 @@ class ClusterSpawner(Spawner):
         if not self._begins_anew:
             self._begins_anew = True
             self.clusters.boarding.forget(str(self.tag))
-            self.clusters.interrupt(self.tag.person, self.tag.server)
+            self.following.leave(NotStarted(SessionEnded(TAKEN_BACK)))
 
     def _note_submission(self) -> None:
         """A start that was broken off may have got its job's id after all."""
         if self._launch is not None and not self.job_id:
             self.job_id = self._launch.job_id
 
-    async def _look_back(self) -> None:
+    async def _look_back(self, watch: Watch) -> None:
         """Of a session from before the hub was restarted: see whether it ended meanwhile, and why."""
-        watch = self.clusters[self.cluster_name].watch
         snapshot = await watch.refresh()
         if snapshot.error is None and self.job_id not in snapshot.jobs:
-            await watch.until_over(self.job_id, LOOK_BACK)
+            await watch.until_over(self.job_id)
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's word for "at once"
         """Tells the scheduler to end the session's job, queued or running, which is followed until it has."""
@@ -351,6 +362,10 @@ class ClusterSpawner(Spawner):
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the waiting page says: all of it so far, then what is added."""
+        if self.following.absence is not None:
+            async for absence in self.following.messages():
+                yield {"progress": AWAY_PERCENT, "message": absence.words, "heading": absence.heading}
+            return
         await self._launched.wait()
         if self._launch is not None:
             async for said in self._launch.history.follow():
@@ -371,25 +386,15 @@ class ClusterSpawner(Spawner):
             scheduler=cluster.scheduler,
             snapshot=cluster.watch.snapshot,
             now=time.time(),
+            absence=self.following.absence,
         )
 
     def start_polling(self) -> None:
-        """Besides JupyterHub's own polling, tells it at once when the job has ended."""
+        """Besides JupyterHub's own polling, follows the job closely."""
         super().start_polling()
-        if self._end is None or self._end.done():
-            self._end = asyncio.create_task(self._notice_end())
+        self.following.begin()
 
     def stop_polling(self) -> None:
         """See `start_polling`."""
         super().stop_polling()
-        if self._end is not None and self._end is not asyncio.current_task():
-            self._end.cancel()
-        self._end = None
-
-    async def _notice_end(self) -> None:
-        if self.cluster_name not in self.clusters.site.clusters:
-            return
-        watch = self.clusters[self.cluster_name].watch
-        while not (watch.is_over(self.job_id) or self._was_requeued):
-            await watch.changed(watch.snapshot)
-        await self.poll_and_notify()
+        self.following.end()

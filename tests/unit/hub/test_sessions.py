@@ -33,7 +33,8 @@ def running(job: str, *, ends_in: float | None = 3000.0) -> SessionState:
 
 
 def server(state: SessionState | None, *, active: bool = True, ready: bool = True) -> SimpleNamespace:
-    return SimpleNamespace(session_state=state, active=active, ready=ready)
+    following = SimpleNamespace(absence=None)
+    return SimpleNamespace(session_state=state, active=active, ready=ready, following=following)
 
 
 ALICE = SimpleNamespace(

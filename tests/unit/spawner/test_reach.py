@@ -1,0 +1,70 @@
+"""When the way to a session counts as lost, and when it is looked at again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from clusterhub.spawner import reach
+from clusterhub.spawner.reach import FAILURES, Reach, answers
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look is due as soon as the one before is over."""
+    for pause in ("DOUBT_PAUSE", "AWAY_PAUSE"):
+        monkeypatch.setattr(reach, pause, 0.0)
+
+
+def listening() -> tuple[socket.socket, str]:
+    """A socket that the kernel accepts connections for, though no process ever takes one, and its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def test_a_process_that_is_stopped_can_be_reached_and_one_that_is_gone_cannot() -> None:
+    listener, url = listening()
+    with listener:
+        assert await answers(url)
+    assert not await answers(url)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_session_is_out_of_reach_only_after_several_looks_and_back_after_one() -> None:
+    listener, url = listening()
+    way = Reach(url, interval=1e-6)
+    listener.close()
+    for count in range(1, FAILURES + 1):
+        assert await _look(way)
+        assert way.reachable == (count < FAILURES)
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_server((host, int(port))):
+        assert not await _look(way)
+        assert way.reachable
+
+
+async def _look(way: Reach) -> bool:
+    await asyncio.sleep(way.delay or 0)
+    return await way.fails()
+
+
+async def test_a_doubt_brings_the_next_look_forward_but_not_one_upon_the_other() -> None:
+    listener, url = listening()
+    with listener:
+        way = Reach(url, interval=3600)
+        way.doubt()
+        assert way.delay == 0
+        assert not await way.fails()
+        way.doubt()
+        assert way.delay is not None
+        assert 0 < way.delay <= reach.DOUBT_PAUSE
+
+
+async def test_without_an_interval_nothing_is_looked_at() -> None:
+    way = Reach("http://127.0.0.1:1", interval=0)
+    way.doubt()
+    assert way.delay is None
+    assert not await way.fails()
+    assert way.reachable

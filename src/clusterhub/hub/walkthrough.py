@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from jupyterhub.utils import url_escape_path
 from yarl import URL
 
 from clusterhub.errors import ClusterhubError
@@ -63,7 +64,7 @@ class Walk:
 
     async def press_start(self, choice: Mapping[str, str], server: str = "") -> None:
         """Sends the start page's form. Raises WalkFailed with the page's own sentence."""
-        where = f"/{self.person}/{server}" if server else ""
+        where = f"/{self._escaped}/{server}" if server else ""
         form = {f"{choice['profile']}:{key}": value for key, value in choice.items() if key != "profile"}
         if "profile" in choice:
             form["profile"] = choice["profile"]
@@ -98,7 +99,7 @@ class Walk:
 
         ``kernel`` is the id of a kernel that is running already; empty for a new one.
         """
-        base = f"{self.url}/user/{self.person}/{server + '/' if server else ''}"
+        base = f"{self.url}/user/{self._escaped}/{server + '/' if server else ''}"
         page = await self.http.get(f"{base}api/me")
         await page.read()
         page = await self.http.get(f"{base}lab")
@@ -129,15 +130,20 @@ class Walk:
     async def model(self) -> dict[str, Any]:
         """What the hub's API says of this person."""
         async with self.http.get(
-            f"{self.url}/hub/api/users/{self.person}", headers=self._headers()
+            f"{self.url}/hub/api/users/{self._escaped}", headers=self._headers()
         ) as answer:
             model: dict[str, Any] = await answer.json()
             if answer.status >= HTTP_ERROR:
                 raise WalkFailed(f"The hub does not tell about {self.person}: {model}")
             return model
 
+    @property
+    def _escaped(self) -> str:
+        """The name as JupyterHub writes it into paths: the session answers to no other spelling."""
+        return str(url_escape_path(self.person))
+
     def _server_api(self, server: str) -> str:
-        return f"{self.url}/hub/api/users/{self.person}/{'servers/' + server if server else 'server'}"
+        return f"{self.url}/hub/api/users/{self._escaped}/{'servers/' + server if server else 'server'}"
 
     def _headers(self) -> dict[str, str]:
         return {"X-XSRFToken": self._xsrf("/hub/"), "Referer": f"{self.url}/hub/home"}

@@ -158,6 +158,7 @@ KEYS = (
     "signal",
     "program",
     "password",
+    "until",
     "uid",
 )
 GOOD_SCRIPTS = (

@@ -6,6 +6,7 @@ start of a program, the change of account, PAM. With the real ones the helper is
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import stat
@@ -235,6 +236,9 @@ class Machine:
         monkeypatch.setattr(person.Actor, "become", lambda actor: self._become(actor.account))
         monkeypatch.setattr(person, "in_child", self._in_child)
         monkeypatch.setattr(person, "_read", lambda *_: "")
+        # What a program's own clock would end here is this process.
+        clock = SimpleNamespace(setitimer=lambda *_: None, ITIMER_REAL=0, SIGKILL=9)
+        monkeypatch.setattr(person, "signal", clock)
         monkeypatch.setattr(pam, "in_child", self._in_child)
         monkeypatch.setattr(pam, "ask_pam", self._ask_pam)
         monkeypatch.setattr(subprocess, "Popen", self._popen)
@@ -244,7 +248,7 @@ class Machine:
     def call(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
         """The reply; `world` then says what would have happened."""
         self.reset()
-        return verbs.carry_out(verb, fields, CONFIGURATION, self.caller)
+        return verbs.carry_out(verb, fields, CONFIGURATION, self.caller, math.inf)
 
     def reset(self) -> None:
         """Nothing has happened yet."""

@@ -78,6 +78,29 @@ async def test_a_queued_job_keeps_its_place_when_the_hub_is_killed(hub: LiveHub)
     assert printed.strip() == job
 
 
+async def test_a_start_joins_an_earlier_job_of_its_server_and_says_so(hub: LiveHub) -> None:
+    argv = [
+        "sbatch",
+        "--parsable",
+        "--hold",
+        "--partition=batch",
+        "--job-name=clusterhub",
+        "--wrap=sleep 600",
+    ]
+    asked = hub.cluster.run("gateway", [*argv, "--comment=clusterhub:under-test:alice:"], "alice")
+    job = asked.stdout.strip()
+    async with person(hub) as walk:
+        await walk.press_start(DEBUG)
+        async for event in walk.progress():
+            if "an earlier job of this server, in partition batch" in event["message"]:
+                break
+        assert hub.jobs("alice") == [job]
+        await hub.stop_session(walk)
+        assert hub.wait_for_no_job("alice")
+        await walk.start(DEBUG)
+        assert job not in hub.jobs("alice")
+
+
 async def test_named_servers_are_jobs_of_their_own(hub: LiveHub) -> None:
     async with person(hub) as walk:
         await asyncio.gather(walk.start(DEBUG), walk.start(DEBUG, "second"))

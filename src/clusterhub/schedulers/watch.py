@@ -316,7 +316,7 @@ class Watch:
     def _count_if_due(self) -> None:
         """While somebody waits, count how many are ahead of them; looks go on meanwhile."""
         counts = self._count_task is not None and not self._count_task.done()
-        if not self._urgent or counts:
+        if not self._urgent or counts or self.snapshot.error is not None:
             return
         waiting = frozenset(
             job_id for job_id, job in self.snapshot.jobs.items() if job.state is JobState.QUEUED

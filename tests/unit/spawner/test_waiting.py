@@ -7,7 +7,8 @@ import time
 import pytest
 
 from clusterhub.schedulers.model import Job, JobState, Position, WaitReason
-from clusterhub.spawner.waiting import waiting_message, when
+from clusterhub.site.schema import Site
+from clusterhub.spawner.waiting import joined_message, waiting_message, when
 
 NOW = time.mktime((2026, 11, 23, 9, 0, 0, 0, 0, -1))
 QUEUED = Job("17", JobState.QUEUED)
@@ -27,6 +28,14 @@ HELD = WaitReason("JobHeldUser", "it is held", "Release it.", competes=False)
 )
 def test_each_state_has_its_line(job: Job | None, said: str) -> None:
     assert waiting_message(job, now=NOW) == said
+
+
+def test_a_start_that_found_an_earlier_job_elsewhere_says_so(site: Site) -> None:
+    interactive, gpu = site.profile_named("interactive"), site.profile_named("gpu")
+    job = Job("17", JobState.QUEUED, partition="interactive,batch")
+    assert joined_message(job, interactive) == ""
+    assert joined_message(Job("17", JobState.RUNNING, partition="batch"), interactive) == ""
+    assert "an earlier job of this server, in partition interactive,batch" in joined_message(job, gpu)
 
 
 def test_a_job_that_runs_again_is_told_with_what_is_lost() -> None:

@@ -7,7 +7,7 @@ unknown is not dead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -103,8 +103,12 @@ def look_failed(ledger: Ledger, error: SchedulerError) -> Ledger:
     return replace(ledger, snapshot=replace(ledger.snapshot, error=error))
 
 
-def looked(ledger: Ledger, jobs: Mapping[str, Job], *, began: float, now: float) -> Ledger:
+def looked(
+    ledger: Ledger, jobs: Mapping[str, Job], *, began: float, now: float, asked: Container[str] = ()
+) -> Ledger:
     """A good look at the queue.
+
+    ``asked`` are the jobs that accounting is being asked about: they are not given up before it answers.
 
     ``began`` is of the clock that never goes back, as `expect`'s time is; ``now`` is seconds since the epoch.
     """
@@ -124,7 +128,7 @@ def looked(ledger: Ledger, jobs: Mapping[str, Job], *, began: float, now: float)
     for job_id, job in ledger.snapshot.jobs.items():
         if job_id not in jobs and job_id not in endings and job_id not in missing:
             missing[job_id] = Missing(job, since=began, absences=1)
-    return _settled(replace(ledger, missing=missing, endings=endings), jobs, now=now)
+    return _settled(replace(ledger, missing=missing, endings=endings), jobs, now=now, asked=asked)
 
 
 def accounted(ledger: Ledger, asked: Iterable[str], answer: Mapping[str, Job], *, now: float) -> Ledger:
@@ -178,11 +182,14 @@ def _merged(seen: Job, found: Job) -> Job:
     )
 
 
-def _settled(ledger: Ledger, jobs: Mapping[str, Job], *, now: float, look: bool = True) -> Ledger:
+def _settled(
+    ledger: Ledger, jobs: Mapping[str, Job], *, now: float, look: bool = True, asked: Container[str] = ()
+) -> Ledger:
     """The ledger with those given up for gone that have been absent for long enough."""
     missing, endings = dict(ledger.missing), dict(ledger.endings)
     for job_id, entry in ledger.missing.items():
-        if entry.absences >= (ABSENCES_AGAINST_ACCOUNTING if entry.lives else ABSENCES):
+        enough = ABSENCES_AGAINST_ACCOUNTING if entry.lives else ABSENCES
+        if entry.absences >= enough and job_id not in asked:
             gone = replace(entry.job, state=JobState.ENDED, outcome=Outcome.UNKNOWN)
             endings[job_id] = Ending(gone, noticed_at=now)
             del missing[job_id]

@@ -125,6 +125,8 @@ class Watch:
         self._counting = Counting(scheduler, self._ask, self._budget, self._clock.monotonic)
         self._count_task: asyncio.Task[None] | None = None
         self._accounting: asyncio.Task[None] | None = None
+        self._asked: tuple[str, ...] = ()
+        """The jobs that accounting is being asked about."""
         self._began = math.inf
         """When the look that is under way began; infinite while there is none."""
 
@@ -277,7 +279,8 @@ class Watch:
             return
         if self.snapshot.error is not None:
             log.info("The queue can be seen again")
-        self._swap(ledger.looked(self._ledger, jobs, began=began, now=self._clock.time()))
+        now = self._clock.time()
+        self._swap(ledger.looked(self._ledger, jobs, began=began, now=now, asked=self._asked))
 
     async def _look_into_accounting(self) -> None:
         """Ask accounting, unless an earlier question is still open; its answer is waited for a little."""
@@ -300,6 +303,7 @@ class Watch:
         if argv is None or now < self._account_at or self._budget.delay(now) > 0:
             return
         self._budget.spend(now)
+        self._asked = asked
         try:
             answer = self.scheduler.parse_accounting(await self._ask(argv))
         except ClusterhubError as error:
@@ -310,6 +314,8 @@ class Watch:
             self._account_failures = 0
             pause = ACCOUNT_AGAIN
             self._swap(ledger.accounted(self._ledger, asked, answer, now=self._clock.time()))
+        finally:
+            self._asked = ()
         if self._account_failures or self._ledger.to_account():
             self._account_at = self._clock.monotonic() + pause
 

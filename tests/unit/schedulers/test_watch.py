@@ -334,6 +334,19 @@ async def test_accounting_that_does_not_answer_keeps_no_look_waiting(
     assert ending.outcome is Outcome.TIME_LIMIT
 
 
+async def test_no_job_is_given_up_while_accounting_is_being_asked_about_it(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    table.hold_accounting = asyncio.Event()
+    table.jobs = {}
+    table.accounts = {"7": RUNNING}
+    await clock.advance(100)
+    assert not watch.is_over("7")
+    table.hold_accounting.set()
+    await clock.advance(100)
+    assert not watch.is_over("7"), "accounting says that it lives"
+
+
 async def test_a_job_never_heard_of_becomes_over_in_time(watch: Watch, clock: FakeClock) -> None:
     assert not watch.is_over("99")
     ended = asyncio.create_task(watch.until_over("99"))

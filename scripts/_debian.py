@@ -22,6 +22,8 @@ PACKAGES = {
     "procps": "ps and sysctl",
     "faketime": "clocks of nodes that are off",
     "sudo": "the way from the hub's account to the helper",
+    "libpam-oath": "logins that ask for a one-time code",
+    "oathtool": "the one-time codes",
     "chromium": "the browser of the browser suite",
     "fonts-dejavu-core": "letters on its pages",
 }

@@ -36,7 +36,16 @@ def site_toml() -> str:
     return str(importlib.import_module("clusterhub.site.reference").reference())
 
 
-GENERATED: dict[str, Callable[[], str]] = {"command-line.md": command_line, "site-toml.md": site_toml}
+def audit_log() -> str:
+    """Every event of the audit log, with its fields."""
+    return str(importlib.import_module("clusterhub.audit.reference").reference())
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "audit-log.md": audit_log,
+    "command-line.md": command_line,
+    "site-toml.md": site_toml,
+}
 
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests import pam_services
 from tests.real_cluster import hub
 from tests.real_cluster.layout import DATA, SHARED, SHARED_GROUP
 
@@ -46,7 +47,10 @@ def text(port: int) -> str:
     site = site.replace("[hub]\n", f'[hub]\nid = "under-test"\nconf_d = "{CONF_D}"\n')
     site = site.replace('scheduler = "slurm"\n', f'scheduler = "slurm"\ncommands = "{COMMANDS}"\n')
     site = site.replace("[environment]\n", f'[sessions]\nwarn_before = "{WARNING}s"\n\n[environment]\n')
-    site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
+    site = site.replace(
+        'method = "pam"\n',
+        f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\npam_service = "{pam_services.CODE_LAST}"\n',
+    )
     return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
 
 
@@ -180,6 +184,7 @@ def prepare() -> None:
             count = COMMANDS / f"{name}.{what}"
             count.touch()
             count.chmod(0o666)
+    pam_services.install(DIRECTORY)
     _program(DIRECTORY / "closed", "exit 0")
     (DIRECTORY / "closed").chmod(0o700)
     _program(DIRECTORY / "dies", 'echo "libsomething.so.6: cannot open shared object file" >&2; exit 3')
@@ -200,4 +205,5 @@ def _program(environment: Path, script: str) -> None:
 
 def remove() -> None:
     """Remove all that `prepare` made."""
+    pam_services.remove()
     shutil.rmtree(DIRECTORY, ignore_errors=True)

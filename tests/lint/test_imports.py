@@ -70,19 +70,27 @@ SESSION_LIBRARIES = ("jupyterhub", "tornado", "traitlets", *JUPYTER_SERVER)
 # What a room may import of ours, besides itself; a room that is not named here may import all.
 ROOMS = {
     "clusterhub.errors": (),
+    "clusterhub.audit": (),
     "clusterhub.site": ("clusterhub.errors",),
     "clusterhub.schedulers": ("clusterhub.errors",),
-    "clusterhub.privileged": ("clusterhub.errors", "clusterhub.schedulers"),
+    "clusterhub.privileged": ("clusterhub.errors", "clusterhub.schedulers", "clusterhub.audit"),
     "clusterhub.session": (),
     "clusterhub.spawner": (
         "clusterhub.errors",
+        "clusterhub.audit",
         "clusterhub.site",
         "clusterhub.schedulers",
         "clusterhub.privileged",
         "clusterhub.session",
     ),
 }
-WITHOUT_JUPYTER = ("clusterhub.errors", "clusterhub.site", "clusterhub.schedulers", "clusterhub.privileged")
+WITHOUT_JUPYTER = (
+    "clusterhub.errors",
+    "clusterhub.audit",
+    "clusterhub.site",
+    "clusterhub.schedulers",
+    "clusterhub.privileged",
+)
 LAUNCHER = "clusterhub.session.launcher"
 HELPER = "clusterhub.privileged.helper"
 ENGINE = "clusterhub.schedulers.local_engine"

@@ -9,6 +9,7 @@ from typing import Any
 from jupyterhub.apihandlers.base import APIHandler
 from tornado.web import HTTPError
 
+from clusterhub.audit.events import DONE, JOB, REFUSED, Boarded, Served
 from clusterhub.errors import ClusterhubError
 from clusterhub.spawner.boarding import Boarding, Later, Refused, parse_question
 from clusterhub.spawner.clusters import SETTING
@@ -43,11 +44,31 @@ class JobHandler(APIHandler):
         refuse_forwarded(self.request.headers)
         return parse_body(self.request.body)
 
-    def refuse(self, error: ClusterhubError) -> HTTPError:
+    def note(self, body: Any, event: type[Boarded | Served], refusal: str = "") -> None:
+        """In the audit log: what the job said of itself, which is true unless it was refused."""
+        said = {key: value for key, value in body.items() if isinstance(value, str)} if body else {}
+        tag = parse_tag(said.get("tag", ""))
+        self.settings[SETTING].audit.note(
+            event(
+                who=JOB,
+                person=tag.person if tag is not None else "",
+                outcome=REFUSED if refusal else DONE,
+                why=refusal,
+                server=tag.server if tag is not None else "",
+                job=said.get("job", ""),
+                node=said.get("node", ""),
+            )
+        )
+
+    def refuse(
+        self, error: ClusterhubError, body: Any = None, event: type[Boarded | Served] | None = None
+    ) -> HTTPError:
         """503 means "ask again"; 403 that asking again will not help."""
         what = error.explanation.what.replace("%", "%%")
         if isinstance(error, Later):
             return HTTPError(503, what)
+        if event is not None:
+            self.note(body if isinstance(body, dict) else {}, event, error.explanation.what)
         self.log.warning("Refused a job's request from %s: %s", self.request.remote_ip, error)
         return HTTPError(403, what)
 
@@ -76,10 +97,12 @@ class ClaimHandler(JobHandler):
 
     async def post(self) -> None:
         """Answers ``{"environment": {...}, "arguments": [...]}``."""
+        body = self.json_body()
         try:
-            reply = await self.boarding.claim(self.json_body(), self.peer)
+            reply = await self.boarding.claim(body, self.peer)
         except ClusterhubError as error:
-            raise self.refuse(error) from None
+            raise self.refuse(error, body, Boarded) from None
+        self.note(body, Boarded)
         self.set_header("Cache-Control", "no-store")
         self.write(json.dumps(dict(reply)))
 
@@ -92,10 +115,12 @@ class ReadyHandler(JobHandler):
 
     async def post(self) -> None:
         """Answers ``{}``."""
+        body = self.json_body()
         try:
-            await self.boarding.ready(self.json_body(), self.get_auth_token() or "", self.peer)
+            await self.boarding.ready(body, self.get_auth_token() or "", self.peer)
         except ClusterhubError as error:
-            raise self.refuse(error) from None
+            raise self.refuse(error, body, Served) from None
+        self.note(body, Served)
         self.write("{}")
 
 

@@ -7,14 +7,19 @@ from pathlib import Path
 
 from jupyterhub.user import User
 
+import clusterhub
+from clusterhub.audit.events import HubStarted
+from clusterhub.audit.request import tell_in_log_lines
 from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
 from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.application import AVAILABILITY
+from clusterhub.hub.audited import auditing
 from clusterhub.hub.availability import Availability
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.database import Database
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
+from clusterhub.hub.incoming import LOG_FORMAT, incoming
 from clusterhub.hub.notices import notices
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.relaunch import hidden_fields
@@ -53,6 +58,14 @@ def notices_on_page(current_user: User | None) -> tuple[str, ...]:
     return notices(clusters, current_user.name) if current_user is not None else ()
 
 
+def audit_problem(_current_user: object) -> str:
+    """As `ending_on_page`; the template shows it to operators only."""
+    return clusters.audit.problem
+
+
+tell_in_log_lines()
+clusters.audit.note(HubStarted(version=clusterhub.__version__))
+
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it
 c.merge(as_config(resolve(site)))
 c.ConfigurableHTTPProxy.auth_token = ensure_proxy_token(site)
@@ -67,7 +80,19 @@ add_to_list(
 add_to_list(c, "JupyterHub", "services", [api.service()])
 add_to_list(c, "JupyterHub", "load_roles", [api.role()])
 availability = Availability(Database(c.JupyterHub.db_url, c.JupyterHub.db_kwargs))
-add_to_table(c, "JupyterHub", "tornado_settings", {SETTING: clusters, AVAILABILITY: availability})
+add_to_list(c, "JupyterHub", "trusted_downstream_ips", [])  # there is a list, also where one was appended to
+set_unless_said(c, "JupyterHub", "log_format", LOG_FORMAT)
+add_to_table(
+    c,
+    "JupyterHub",
+    "tornado_settings",
+    {
+        SETTING: clusters,
+        AVAILABILITY: availability,
+        "log_function": auditing(clusters.audit),
+        "transforms": [incoming(c.JupyterHub.trusted_downstream_ips)],
+    },
+)
 add_to_table(
     c,
     "JupyterHub",
@@ -77,5 +102,6 @@ add_to_table(
         "clusterhub_sessions": sessions_on_page,
         "clusterhub_choice": choice_on_page,
         "clusterhub_notices": notices_on_page,
+        "clusterhub_audit_problem": audit_problem,
     },
 )

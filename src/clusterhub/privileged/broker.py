@@ -9,11 +9,12 @@ import os
 import pwd
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from clusterhub.audit.request import CURRENT
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.archive import ISOLATED, helper_archive
 from clusterhub.privileged.helper.configuration import Configuration
@@ -30,9 +31,18 @@ HelperConfiguration = Configuration
 """What the helper may do, as it reads it."""
 
 _ANSWER_BYTES = CHILD_BYTES + 65536
-_OVERHEAD = 256  # bytes of a request for its verb and its time
+_OVERHEAD = 256  # bytes of a request for its verb, its time and its id
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
 _TO_ANSWER = 10.0  # of them, for the helper to end what it has run, and say so, before it is given up
+
+
+@dataclass(frozen=True)
+class Question:
+    """What PAM asks of the person besides the password, such as a one-time code."""
+
+    text: str
+    hidden: bool
+    """Whether the answer is not to be seen while it is typed."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class LoginResult:
     reason: str = ""
     messages: tuple[str, ...] = ()
     """What PAM's modules said to the person."""
+    questions: tuple[Question, ...] = ()
+    """What they asked further, where the reason is ``more-questions``."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +186,26 @@ class Broker:
         """The ticket file of that name is gone."""
         await self._ask("remove-ticket", {"person": person, "name": name})
 
-    async def authenticate(self, person: str, password: str, address: str = "") -> LoginResult:
-        """Ask PAM whether this is the person's password and whether they may come in now."""
-        request = {"person": person, "password": password, "address": address}
+    async def authenticate(
+        self, person: str, password: str, address: str = "", answers: Sequence[str] = ()
+    ) -> LoginResult:
+        """Ask PAM whether this is the person's password and whether they may come in now.
+
+        ``answers`` are those to what PAM asks besides the password, in its order.
+        """
+        request = {"person": person, "password": password, "address": address, "answers": list(answers)}
         reply = _reply(await self._run_helper("authenticate", request, self._logins))
         # Nothing but a true that says so lets anybody in.
         ok = _field(reply, "ok", bool) is True
         messages = tuple(str(message) for message in _field(reply, "messages", list))
-        return LoginResult(ok, str(_field(reply, "reason", str)), messages)
+        try:
+            questions = tuple(
+                Question(str(each["text"]), each["hidden"] is not False)
+                for each in _field(reply, "questions", list)
+            )
+        except (KeyError, TypeError):
+            raise _unreadable() from None
+        return LoginResult(ok, str(_field(reply, "reason", str)), messages, questions)
 
     async def account(self, person: str, *, max_age: float = 0.0) -> Account:
         """The person's Unix account, as it was ``max_age`` seconds ago at most.
@@ -218,7 +242,8 @@ class Broker:
             # However late sudo lets it begin: what it runs is to end while its answer is still waited for, or
             # a job that was given up is submitted after all.
             until = time.monotonic() + self.seconds - _TO_ANSWER
-            text = json.dumps({"verb": verb, "until": until, **request})
+            origin = {"request": CURRENT.get().id} if CURRENT.get().id else {}
+            text = json.dumps({"verb": verb, "until": until, **origin, **request})
             return await run(
                 self.command,
                 environment={"PATH": SAFE_PATH, "LANG": "C.UTF-8"},

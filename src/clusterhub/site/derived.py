@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from clusterhub.site.addresses import is_loopback
 from clusterhub.site.hub import Hub
 from clusterhub.site.schema import Site
-from clusterhub.site.section import Section
-from clusterhub.site.sessions import UNSET
+from clusterhub.site.section import UNSET, Section
 
 S = TypeVar("S", bound=Section)
 
@@ -67,6 +66,7 @@ def _hub(hub: Hub, path: Path, host: str, all_local: bool) -> Hub:
         id=hub.id or _id(hub.url),
         database=hub.database or f"sqlite:///{hub.state_directory}/jupyterhub.sqlite",
         conf_d=path.parent / hub.conf_d,
+        audit_log=hub.state_directory / "audit.jsonl" if hub.audit_log == UNSET else hub.audit_log,
     )
 
 

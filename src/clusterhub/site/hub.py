@@ -10,7 +10,7 @@ from clusterhub.site.addresses import BIND, DROP_INS, INTERNAL_URL, PATH, URL
 from clusterhub.site.databases import DATABASE
 from clusterhub.site.kinds import matching, one_of
 from clusterhub.site.people import People
-from clusterhub.site.section import Section, key
+from clusterhub.site.section import UNSET, Section, key
 
 HUB_ID = matching(
     "a hub's id",
@@ -71,6 +71,13 @@ class Hub(Section):
     )
     admins: People = key(
         "Who may see and stop other people's sessions.", example=["alice", "@hpc-staff"], default=()
+    )
+    audit_log: Annotated[Path, PATH] = key(
+        "The file of the audit log: who did what, and what came of it, as lines of JSON. The hub's account "
+        "must be able to make it there.",
+        example="/var/log/clusterhub/audit.jsonl",
+        default=UNSET,
+        derived="`audit.jsonl` in `state_directory`",
     )
     conf_d: Annotated[Path, DROP_INS] = key(
         "Directory of drop-in files, `*.py`, with ordinary JupyterHub configuration, read in the order of "

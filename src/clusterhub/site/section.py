@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 REQUIRED: Any = ...
+UNSET = Path()
+"""A path that follows from others."""
 
 
 class Section(BaseModel):

@@ -7,9 +7,7 @@ from typing import Annotated, ClassVar
 
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
 from clusterhub.site.kinds import DURATION
-from clusterhub.site.section import Section, key
-
-UNSET = Path()
+from clusterhub.site.section import UNSET, Section, key
 
 
 class Environment(Section):

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusterhub.audit.events import Cancelled
 from clusterhub.errors import ClusterhubError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Cancellations:
         """Tells the scheduler to end a job; returns after the first try, and tries on until it is over."""
         doomed = Doomed(cluster, person, job_id)
         if doomed not in self._tasks:
+            self._clusters.audit.note(Cancelled(person=person, cluster=cluster, job=job_id))
             await self._follow(doomed).wait()
 
     def _follow(self, doomed: Doomed) -> asyncio.Event:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clusterhub.audit.log import AuditLog
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import Broker, HelperConfiguration
 from clusterhub.schedulers.base import Scheduler
@@ -92,6 +93,7 @@ class Clusters:
         self.until_database: Callable[[], Awaitable[None]] = _at_once
         """Returns once the hub's database can be read and written."""
         self.state_directory = Path(site.hub.state_directory)
+        self.audit = AuditLog(site.hub.audit_log)
         self.boarding = Boarding()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)

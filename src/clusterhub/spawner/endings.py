@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusterhub.audit.events import Ended
 from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.schedulers.model import Job, JobState, Memory, Outcome
 from clusterhub.site.schema import Site
@@ -107,6 +108,17 @@ class Endings:
             text = await self._read_log(session)
             job = self._job(session)
             ending = await self._explained(session, job, text, served=served)
+            self._clusters.audit.note(
+                Ended(
+                    person=session.tag.person,
+                    server=session.tag.server,
+                    cluster=session.cluster,
+                    job=session.job,
+                    ended_as=ending.outcome.value if ending.outcome is not None else "",
+                    exit_code=ending.exit_code,
+                    signal=ending.signal,
+                )
+            )
             await self._keep(session.tag, ending)
         except Exception:
             # A mistake of ours must not leave a session that has ended as one that runs.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from clusterhub.audit.events import Adopted, Submitted
 from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot, SubmitUnclear
@@ -125,6 +126,7 @@ class Launch:
         if live is not None:
             self._joined = joined_message(live, self.profile)
             self.job_id = live.id
+            self._note_job(Adopted)
             return live.id
         if self._given_up:
             raise ClusterhubError("The start was stopped before anything was submitted.")
@@ -259,8 +261,21 @@ class Launch:
             self.job_id = scheduler.parse_submission(result)
         except SubmitUnclear as error:
             self.job_id = await self._look_for_job(error)
+        self._note_job(Submitted)
         await self.cluster.watch.refresh()
         return self.job_id
+
+    def _note_job(self, event: type[Submitted | Adopted]) -> None:
+        person, profile = self.tag.person, self.profile
+        self.clusters.audit.note(
+            event(
+                person=person,
+                server=self.tag.server,
+                cluster=profile.cluster,
+                profile=profile.name,
+                job=self.job_id,
+            )
+        )
 
     async def _look_for_job(self, unclear: SubmitUnclear) -> str:
         """After a submission without a certain answer: the queue is the ledger."""

@@ -14,6 +14,7 @@ from jupyterhub.spawner import Spawner
 from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
 from traitlets import Float, default
 
+from clusterhub.audit.events import FAILED, REFUSED, StartFailed
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.schedulers.model import JobState, SchedulerError, SubmitRefused, SubmitUnreached
@@ -122,6 +123,15 @@ class ClusterSpawner(Spawner):
             return url
         except ClusterhubError as error:
             self.clusters.boarding.forget(str(self.tag))
+            self.clusters.audit.note(
+                StartFailed(
+                    person=self.tag.person,
+                    outcome=REFUSED if isinstance(error, ChoiceRefused) else FAILED,
+                    why=type(error).__name__,
+                    server=self.tag.server,
+                    job=self.job_id,
+                )
+            )
             if not isinstance(error, ChoiceRefused | SessionEnded):  # one is no ending, the other is kept
                 await self.clusters.endings.remember_failure(self._session, error.explanation)
             raise NotStarted(error) from None

@@ -33,7 +33,9 @@ async def log_in(name: str, password: str) -> dict[str, Any]:
         )
 
     clusters = SimpleNamespace(
-        broker=SimpleNamespace(account=account), site=SimpleNamespace(is_admin=lambda _name, _groups: False)
+        broker=SimpleNamespace(account=account),
+        site=SimpleNamespace(is_admin=lambda _name, _groups: False),
+        audit=SimpleNamespace(note=lambda _event: None),
     )
     handler = SimpleNamespace(settings={SETTING: clusters}, request=SimpleNamespace(remote_ip="127.0.0.1"))
     authenticator = OnePersonAuthenticator(log=logging.getLogger("test"))

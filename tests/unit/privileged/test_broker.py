@@ -159,7 +159,7 @@ async def test_a_login_without_an_answer_lets_nobody_in(tmp_path: Path, program:
 
 @pytest.mark.parametrize("word", ['"yes"', "1", "null"])
 async def test_only_a_plain_true_lets_somebody_in(tmp_path: Path, word: str) -> None:
-    program = f'print(\'{{"ok": {word}, "reason": "", "messages": []}}\')'
+    program = f'print(\'{{"ok": {word}, "reason": "", "messages": [], "questions": []}}\')'
     with pytest.raises(BrokerError):
         await broker_with(tmp_path, program).authenticate("alice", "secret")
 
@@ -184,7 +184,8 @@ async def test_the_helper_gets_nothing_of_the_hubs_environment(
     monkeypatch.setenv("CONFIGPROXY_AUTH_TOKEN", "secret")
     program = (
         "import json, os\n"
-        "print(json.dumps({'ok': False, 'reason': ' '.join(sorted(os.environ)), 'messages': []}))"
+        "print(json.dumps({'ok': False, 'reason': ' '.join(sorted(os.environ)),"
+        " 'messages': [], 'questions': []}))"
     )
     result = await broker_with(tmp_path, program).authenticate("alice", "password")
     assert set(result.reason.split()) - {"LC_CTYPE"} == {"LANG", "PATH"}
@@ -210,7 +211,7 @@ class Gate:
         if person != "fast":
             await self.release.wait()
         self.inside -= 1
-        reply = {"ok": False, "reason": "wrong-password", "messages": []}
+        reply = {"ok": False, "reason": "wrong-password", "messages": [], "questions": []}
         reply |= {"exit_code": 0, "stdout": "", "stderr": "", "problem": ""}
         return CommandResult(0, json.dumps(reply), "")
 

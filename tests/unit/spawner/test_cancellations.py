@@ -25,6 +25,7 @@ class Cluster:
         self.over = asyncio.Event()
         self.site = SimpleNamespace(clusters={"main": None})
         self.scheduler = self.watch = self.broker = self
+        self.audit = SimpleNamespace(note=lambda _event: None)
 
     def __getitem__(self, name: str) -> "Cluster":
         assert name == "main"

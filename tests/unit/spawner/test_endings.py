@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ class Cluster:
         self.swapped: asyncio.Queue[None] = asyncio.Queue()
         self.snapshot = Snapshot()
         self.watch = self.scheduler = self.broker = self
+        self.audit = SimpleNamespace(note=lambda _event: None)
 
     def __getitem__(self, _: str) -> "Cluster":
         return self

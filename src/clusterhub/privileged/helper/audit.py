@@ -43,7 +43,7 @@ class Audit:
             "verb": verb,
             "person": fields.get("person", "?"),
             "caller": self.caller.name,
-            **{key: fields[key] for key in ("argv", "name", "address") if fields.get(key)},
+            **{key: fields[key] for key in ("argv", "name", "address", "request") if fields.get(key)},
             "outcome": outcome,
         }
         text = json.dumps(line)

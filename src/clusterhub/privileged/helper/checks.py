@@ -13,6 +13,7 @@ PERSON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 JOB = re.compile(r"[1-9][0-9]{0,9}")
 LOG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,150}\.log")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]|%j|\{job\}){0,150}\.log")
+REQUEST_ID = re.compile(r"(?:[0-9a-f]{16})?")
 TICKET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,150}\.ticket")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from clusterhub.privileged.helper.checks import (
     LOG_NAME,
     PERSON,
+    REQUEST_ID,
     TICKET_NAME,
     check_cancellation,
     check_submission,
@@ -22,6 +23,7 @@ from clusterhub.privileged.helper.refusal import Refused
 
 REQUEST_BYTES = 1 << 20
 LOG_BYTES = 256 << 10
+MOST_ANSWERS = 4
 
 # Lines of a script that a scheduler reads as further options.
 _SCRIPT_DIRECTIVE = re.compile(r"^#(?:SBATCH|PBS|BSUB)", re.MULTILINE)
@@ -69,7 +71,11 @@ def _remove_ticket(request: Request, _: Configuration) -> Fields:
 def _authenticate(request: Request, _: Configuration) -> Fields:
     # 511 bytes and a NUL are the longest answer that PAM takes (PAM_MAX_RESP_SIZE).
     password = check_text(request["password"], "password", 511)
-    return {"password": password, "address": _address(request.get("address"))}
+    answers = request.get("answers", [])
+    if not isinstance(answers, list) or len(answers) > MOST_ANSWERS:
+        raise Refused(f"a list of at most {MOST_ANSWERS} texts was expected", "answers")
+    answers = [check_text(answer, f"answers[{place}]", 511) for place, answer in enumerate(answers)]
+    return {"password": password, "answers": answers, "address": _address(request.get("address"))}
 
 
 def _address(value: object) -> str:
@@ -90,10 +96,10 @@ VERBS: dict[str, tuple[set[str], set[str], Callable[[Request, Configuration], Fi
     "read-log": ({"name"}, {"bytes"}, _read_log),
     "list-logs": (set(), set(), lambda *_: {}),
     "remove-ticket": ({"name"}, set(), _remove_ticket),
-    "authenticate": ({"password"}, {"address"}, _authenticate),
+    "authenticate": ({"password"}, {"address", "answers"}, _authenticate),
     "account": (set(), set(), lambda *_: {}),
 }
-"""Each verb's keys besides "verb", "person" and "until": needed, possible; and what checks their values."""
+"""Each verb's keys besides "verb", "person", "until" and "request": needed, possible; and their checks."""
 
 
 def check_request(document: object, configuration: Configuration) -> tuple[str, Fields]:
@@ -105,10 +111,12 @@ def check_request(document: object, configuration: Configuration) -> tuple[str, 
         raise Refused("there is no such verb", "verb")
     needed, possible, check = VERBS[verb]
     needed = needed | {"verb", "person"}
-    if not needed <= set(document) <= needed | possible | {"until"}:
+    if not needed <= set(document) <= needed | possible | {"until", "request"}:
         raise Refused("keys are missing, or there are unknown ones", verb)
     person = check_text(document["person"], "person", 64, PERSON)
-    return verb, {"person": person, **_until(document), **check(document, configuration)}
+    request = check_text(document.get("request", ""), "request", 16, REQUEST_ID)
+    checked = check(document, configuration)
+    return verb, {"person": person, "request": request, **_until(document), **checked}
 
 
 def _until(request: Request) -> Fields:

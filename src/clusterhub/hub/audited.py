@@ -31,6 +31,9 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 NOT_A_CHOICE = ("next", "display_name")
 """Parameters of JupyterHub's own in a link to the start page; with any other it starts at once."""
 
+DECIDED = (302, 403)
+"""HTTP status of a request to be let into a server that was decided."""
+
 ENOUGH = 8
 """Scopes of a token that are named; more are counted."""
 
@@ -188,15 +191,16 @@ def answered(handler: Any) -> Answered:
     request = handler.request
     prefix = handler.settings["hub"].base_url
     path = urlsplit(request.uri).path.removeprefix(prefix)
+    status = handler.get_status()
     return Answered(
         method=request.method,
         path=path,
         query=request.query,
         body=request.body if path.endswith("/tokens") else b"",
         who=who_is(getattr(handler, "_jupyterhub_user", None)),
-        status=handler.get_status(),
+        status=status,
         location=handler._headers.get("Location", ""),
-        entered=_asked_to_enter(handler) if path == "api/oauth2/authorize" else None,
+        entered=_asked_to_enter(handler) if path == "api/oauth2/authorize" and status in DECIDED else None,
     )
 
 

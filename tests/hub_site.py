@@ -49,7 +49,8 @@ def text(port: int) -> str:
     site = site.replace("[environment]\n", f'[sessions]\nwarn_before = "{WARNING}s"\n\n[environment]\n')
     site = site.replace(
         'method = "pam"\n',
-        f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\npam_service = "{pam_services.CODE_LAST}"\n',
+        f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\npam_service = "{pam_services.CODE_LAST}"\n'
+        'when_disabled = "stop"\n',
     )
     return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
+from tests.real_cluster.layout import SHARED_GROUP
 
 CODE_LAST = "clusterhub-test"
 """First the password, then the code, which is asked for only where the password was right."""
@@ -66,6 +69,27 @@ def code(counter: int) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+PERSON, PASSWORD = "clusterhub-ada", "a-password-for-a-test"
+QUESTION = f"One-time password (OATH) for `{PERSON}':"
+
+
+@contextmanager
+def person_with_codes(directory: Path) -> Iterator[str]:
+    """An account that needs a code, with `PASSWORD`, and none used yet."""
+    subprocess.run(["/usr/sbin/groupadd", "-f", CODED], check=True)
+    subprocess.run(
+        ["/usr/sbin/useradd", "-m", "-U", "-s", "/bin/bash", "-G", f"{SHARED_GROUP},{CODED}", PERSON],
+        check=True,
+    )
+    try:
+        subprocess.run(["/usr/sbin/chpasswd"], input=f"{PERSON}:{PASSWORD}\n", text=True, check=True)
+        set_key(directory, PERSON)
+        yield PERSON
+    finally:
+        subprocess.run(["/usr/sbin/userdel", "-r", PERSON], check=False, capture_output=True)
+        subprocess.run(["/usr/sbin/groupdel", CODED], check=True)
 
 
 def remove() -> None:

@@ -9,7 +9,6 @@ import asyncio
 import html
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,13 +16,11 @@ import pytest
 from tests import pam_services
 from tests.hub_fixture import LiveHub
 from tests.hub_site import DIRECTORY
-from tests.real_cluster.layout import SHARED_GROUP
 
 from clusterhub.hub.walkthrough import Walk
 from clusterhub.privileged.archive import ISOLATED, helper_archive
 
-NAME, PASSWORD = "clusterhub-ada", "a-password-for-a-test"
-QUESTION = f"One-time password (OATH) for `{NAME}':"
+NAME, PASSWORD, QUESTION = pam_services.PERSON, pam_services.PASSWORD, pam_services.QUESTION
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -31,14 +28,8 @@ Ask = Callable[..., dict[str, Any]]
 @pytest.fixture
 def ada(hub: LiveHub) -> Iterator[str]:  # noqa: ARG001 - the services are there while the hub is
     """Somebody whose account needs a code."""
-    subprocess.run(["/usr/sbin/groupadd", "-f", pam_services.CODED], check=True)
-    groups = f"{SHARED_GROUP},{pam_services.CODED}"
-    subprocess.run(["/usr/sbin/useradd", "-m", "-U", "-G", groups, NAME], check=True)
-    subprocess.run(["/usr/sbin/chpasswd"], input=f"{NAME}:{PASSWORD}\n", text=True, check=True)
-    pam_services.set_key(DIRECTORY, NAME)
-    yield NAME
-    subprocess.run(["/usr/sbin/userdel", "-r", NAME], check=False, capture_output=True)
-    subprocess.run(["/usr/sbin/groupdel", pam_services.CODED], check=True)
+    with pam_services.person_with_codes(DIRECTORY) as name:
+        yield name
 
 
 async def post(walk: Walk, **fields: str) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from clusterhub.hub.audited import auditing
 from clusterhub.hub.availability import Availability
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.database import Database
+from clusterhub.hub.disabled_accounts import DisabledAccounts
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.incoming import LOG_FORMAT, incoming
@@ -36,6 +37,9 @@ api = OwnApi(site)
 clusters = Clusters(site, on_interrupted=Resumption(api).add)
 # JupyterHub reads this file within its loop.
 asyncio.get_running_loop().call_soon(clusters.begin)
+if site.login.when_disabled == "stop":
+    disabled_accounts = DisabledAccounts(clusters, api)
+    asyncio.get_running_loop().call_soon(disabled_accounts.begin)
 
 
 def ending_on_page(_current_user: object) -> Callable[[str, str], Ending | None]:

@@ -15,7 +15,8 @@ from clusterhub.spawner.secret_files import ensure_secret
 NAME = "clusterhub"
 
 SCOPES = ("servers", "proxy")
-"""To go on with a start that was interrupted, and to have the proxy's routes checked."""
+"""To go on with a start that was interrupted, to stop sessions of disabled accounts, and to have the proxy's
+routes checked."""
 
 PAUSE = 0.2
 LONGEST_PAUSE = 5.0
@@ -45,21 +46,28 @@ class OwnApi:
 
     async def post(self, path: str) -> None:
         """Sends the request as soon as the hub takes it. Raises ClusterhubError where it does not."""
+        await self._send("POST", path)
+
+    async def delete(self, path: str) -> None:
+        """As `post`."""
+        await self._send("DELETE", path)
+
+    async def _send(self, method: str, path: str) -> None:
         headers = {"Authorization": f"token {self.token}"}
         try:
             async with aiohttp.ClientSession(headers=headers) as http:
-                await asyncio.wait_for(_until_taken(http, self.url + path), PATIENCE)
+                await asyncio.wait_for(_until_taken(http, method, self.url + path), PATIENCE)
         except (aiohttp.ClientError, asyncio.TimeoutError) as error:
             raise ClusterhubError(
                 f"The hub did not take a request of its own: {error}.", where=path
             ) from None
 
 
-async def _until_taken(http: aiohttp.ClientSession, url: str) -> None:
+async def _until_taken(http: aiohttp.ClientSession, method: str, url: str) -> None:
     pause = PAUSE
     while True:
         try:
-            async with http.post(url) as answer:
+            async with http.request(method, url) as answer:
                 if answer.status not in NOT_NOW:
                     answer.raise_for_status()
                     return

@@ -218,6 +218,13 @@ class Broker:
             self._accounts[person] = (time.monotonic(), account)
         return account
 
+    async def why_disabled(self, person: str) -> str:
+        """How the operators disabled the person's account, in a word such as ``locked``; else empty.
+
+        Raises `BrokerError` where that is not known, also where there is no such account.
+        """
+        return str(_field(await self._ask("disabled", {"person": person}), "reason", str))
+
     async def _ask_account(self, person: str) -> Account:
         reply = await self._ask("account", {"person": person})
         fields = {one.name: reply.get(one.name) for one in dataclasses.fields(Account)}

@@ -18,6 +18,7 @@ HUB_ID = matching(
     'lower-case letters and digits, with "." or "-" between them, such as "hub.example.org"',
 )
 METHOD = one_of("a way to log in", "pam", "one-person")
+WHEN_DISABLED = one_of("what becomes of a session", "keep", "stop")
 PAM_SERVICE = matching(
     "the name of a PAM service",
     r"[a-z0-9_][a-z0-9_-]*",
@@ -119,4 +120,11 @@ class Login(Section):
     )
     pam_service: Annotated[str, PAM_SERVICE] = key(
         "Which file in `/etc/pam.d` decides.", example="sshd", default="login"
+    )
+    when_disabled: Annotated[Literal["keep", "stop"], WHEN_DISABLED] = key(
+        "What becomes of the running sessions of somebody whose account has expired, is locked, has a shell "
+        "that lets nobody in, or is not in `allow` any more. `keep`: they go on until their time is over. "
+        "`stop`: they are ended, within half an hour.",
+        example="stop",
+        default="keep",
     )

@@ -66,6 +66,7 @@ class Endings:
         self._unwritten: dict[str, Ending] = {}
         self._remembering: dict[str, tuple[str, asyncio.Task[Explanation]]] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
+        self._stopped_because: dict[str, Explanation] = {}
 
     def last(self, tag: Tag) -> Ending | None:
         """How the last session of that tag ended; None where none did, or too long ago.
@@ -86,6 +87,7 @@ class Endings:
     async def begin(self, tag: Tag) -> None:
         """A new session of that tag starts: the page is not to show the former one's end any more."""
         self._remembering.pop(str(tag), None)
+        self._stopped_because.pop(str(tag), None)
         self._stop_learning(str(tag))
         if ending := self._unwritten.get(str(tag)):
             self._unwritten[str(tag)] = replace(ending, on_page=False)
@@ -142,15 +144,25 @@ class Endings:
             last = self.last(session.tag)
             if last is not None and last.job == session.job:
                 return
-        explanation = Explanation(
+        reason = self._stopped_because.pop(str(session.tag), None)
+        explanation = reason or Explanation(
             "The session was stopped through the hub.",
             f"job {session.job}",
             "Start it again when you need it; your files are as you saved them.",
         )
         ending = Ending(
-            explanation, session.profile, time.time(), session.job, Outcome.CANCELLED, on_page=False
+            explanation,
+            session.profile,
+            time.time(),
+            session.job,
+            Outcome.CANCELLED,
+            on_page=reason is not None,
         )
         await self._keep(session.tag, ending)
+
+    def explain_stop(self, tag: Tag, explanation: Explanation) -> None:
+        """The stop of that session which is asked for next is not the person's own wish."""
+        self._stopped_because[str(tag)] = explanation
 
     def _job(self, session: Session) -> Job:
         watch = self._clusters[session.cluster].watch

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes as c
 import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from clusterhub.privileged.helper.accounts import Caller, find_account, is_allow
 from clusterhub.privileged.helper.configuration import Configuration
 from clusterhub.privileged.helper.person import in_child
 from clusterhub.privileged.helper.refusal import Refused
+from clusterhub.privileged.helper.shadow import has_expired
 
 # By PAM's code: what it means of the password, and of the account.
 _REASONS = {
@@ -119,26 +119,6 @@ def ask_pam(service: str, person: str, answers: Answers, address: str) -> dict[s
 
 def _reason(code: int, of: int) -> str:
     return _REASONS.get(code, ("unavailable", "unavailable"))[of]
-
-
-def has_expired(person: str) -> bool:
-    """Whether the shadow entry's last day has come, see getspnam(3); False where there is none to read.
-
-    Debian's common-account answers PAM_AUTH_ERR (pam_deny) for an expired account, as for any other refusal.
-    """
-
-    class Shadow(c.Structure):
-        _fields_ = (
-            ("name", c.c_char_p),
-            ("password", c.c_char_p),
-            *((field, c.c_long) for field in ("changed", "min", "max", "warn", "inactive", "expire")),
-            ("flag", c.c_ulong),
-        )
-
-    libc = c.CDLL(None)
-    libc.getspnam.restype, libc.getspnam.argtypes = c.POINTER(Shadow), [c.c_char_p]
-    entry = libc.getspnam(person.encode())
-    return bool(entry) and 0 <= entry.contents.expire <= time.time() // 86400
 
 
 def authenticate(

@@ -98,6 +98,7 @@ VERBS: dict[str, tuple[set[str], set[str], Callable[[Request, Configuration], Fi
     "remove-ticket": ({"name"}, set(), _remove_ticket),
     "authenticate": ({"password"}, {"address", "answers"}, _authenticate),
     "account": (set(), set(), lambda *_: {}),
+    "disabled": (set(), set(), lambda *_: {}),
 }
 """Each verb's keys besides "verb", "person", "until" and "request": needed, possible; and their checks."""
 

@@ -26,6 +26,10 @@ def carry_out(
     actor = Actor(account, configuration, caller, deadline)
     if verb == "account":
         return _describe(actor)
+    if verb == "disabled":
+        from clusterhub.privileged.helper.shadow import why_disabled
+
+        return {"reason": why_disabled(account, configuration)}
     if verb == "submit":
         _prepare(fields["ticket"], actor)
     if verb in ("submit", "cancel", "signal"):

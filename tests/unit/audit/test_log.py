@@ -79,11 +79,15 @@ def test_what_an_attacker_says_stays_one_line_of_plain_ascii(path: Path) -> None
     assert lines(path)[0]["job"].startswith('x"}\n')
 
 
-def test_a_file_that_was_rotated_away_is_left_and_a_new_one_begun(path: Path) -> None:
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_a_file_that_was_rotated_away_is_left_and_a_new_one_begun(path: Path, made_anew: bool) -> None:
+    """As logrotate does it, with ``nocreate`` and with ``create``."""
     audit = AuditLog(path)
     audit.note(Logout(who="alice"))
     until_written(audit)
     path.rename(path.with_suffix(".1"))
+    if made_anew:
+        path.touch(0o600)
     audit.note(Logout(who="bob"))
     audit.close()
     assert [line["who"] for line in lines(path.with_suffix(".1"))] == ["alice"]

@@ -11,12 +11,12 @@ import sys
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jupyterhub
 from tests.real_cluster import RealCluster, hub, processes
@@ -26,9 +26,7 @@ import _light_session
 from _run import Run, say
 from clusterhub.errors import ClusterhubError
 
-SESSION_MIB = 100
-"""What each session asks of Slurm; the stand-in needs a quarter of it for a second, then next to nothing."""
-ROOM = Node(cpus=1024, memory_mb=1024 * SESSION_MIB, sample_seconds=0)
+ROOM = Node(cpus=1024, memory_mb=1024 * 100, sample_seconds=0, patience_seconds=90)
 AT_ONCE = 24
 """Starts that are under way at a time. What is measured comes after them."""
 START_SECONDS = 600
@@ -39,13 +37,21 @@ MEMORY_SHARE = 0.85
 ENOUGH_TO_TELL = 50
 """Sessions; what fewer of them take of the memory is lost in what else the machine does."""
 JOBHOLDERS = ("alice", "bob", "carol")
+PARTITION = "interactive"
+CREATED = 201
+
+Kind = Literal["light", "jupyterlab"]
+"""What runs as a session: the stand-in, or JupyterLab from the test cluster's environment."""
+
+SESSION_MIB: Mapping[Kind, int] = {"light": 100, "jupyterlab": 512}
+"""What each session asks of Slurm; the stand-in needs a quarter of it for a second, then next to nothing."""
 
 CONFIGURATION = """\
 c.JupyterHub.services = [{{"name": "bench", "api_token": "{token}"}}]
 c.JupyterHub.load_roles = [{{
-    "name": "bench", "services": ["bench"], "scopes": ["admin:users", "servers"],
+    "name": "bench", "services": ["bench"], "scopes": ["admin:users", "servers", "tokens"],
 }}]
-# The API answers a start when the session serves, however long that takes.
+# For so long the API's answer to a start waits for the session to serve.
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": {seconds}}}
 """
 
@@ -57,11 +63,16 @@ class CrowdedHub(ABC):
     options: ClassVar[dict[str, str] | None] = None
     """The choice that each start is asked with."""
 
-    def __init__(self, cluster: RealCluster) -> None:
+    def __init__(
+        self, cluster: RealCluster, kind: Kind = "light", answer_seconds: float = START_SECONDS
+    ) -> None:
+        """The API answers a start after ``answer_seconds`` at most, whether or not the session serves."""
         self.cluster = cluster
+        self.kind = kind
         self.sessions = 0
-        self.directory = cluster.data / "bench" / self.system
+        self.directory = cluster.data / "bench" / f"{self.system}-{kind}"
         self._token = secrets.token_hex(32)
+        self._answer_seconds = answer_seconds
 
     @abstractmethod
     def start(self) -> None:
@@ -70,13 +81,12 @@ class CrowdedHub(ABC):
     @property
     def configuration(self) -> str:
         """Lines of JupyterHub configuration, with which the sessions can be started."""
-        return CONFIGURATION.format(token=self._token, seconds=START_SECONDS)
+        return CONFIGURATION.format(token=self._token, seconds=self._answer_seconds)
 
     def stop(self) -> None:
         """End the hub, and the jobs; return when none is left."""
         hub.kill_hub(self.cluster)
-        for person in JOBHOLDERS:
-            self.cluster.run("gateway", ["scancel", "--user", person])
+        self.cluster.run("gateway", ["scancel", f"--partition={PARTITION}"], timeout=120)
         if not processes.wait_until(lambda: not self._jobs(), TIDY_SECONDS, pause=0.5):
             raise ClusterhubError(f"{self.system}: {len(self._jobs())} jobs do not end.")
 
@@ -89,6 +99,11 @@ class CrowdedHub(ABC):
         """How many jobs run, by Slurm's word."""
         return len(self._jobs("--states=RUNNING"))
 
+    def taken_back(self) -> int:
+        """How many jobs Slurm has run anew, by its word."""
+        asked = self.cluster.run("gateway", ["squeue", "--noheader", "--Format=RestartCnt"], timeout=120)
+        return sum(count != "0" for count in asked.stdout.split())
+
     def _jobs(self, *options: str) -> list[str]:
         asked = self.cluster.run("gateway", ["squeue", "--noheader", "--format=%i", *options], timeout=120)
         asked.check_returncode()
@@ -97,7 +112,7 @@ class CrowdedHub(ABC):
     def ensure_sessions(self, count: int) -> None:
         """Start sessions until there are so many. Raises ClusterhubError where one does not start."""
         if not self.sessions:
-            self._ask("users", {"usernames": JOBHOLDERS})
+            self.ask("users", {"usernames": JOBHOLDERS})
         pool = ThreadPoolExecutor(AT_ONCE)
         starts = [pool.submit(self._start_session, number) for number in range(self.sessions, count)]
         try:
@@ -112,20 +127,26 @@ class CrowdedHub(ABC):
 
     def _start_session(self, number: int) -> None:
         person = JOBHOLDERS[number % len(JOBHOLDERS)]
-        status = self._ask(f"users/{person}/servers/s{number}", self.options)
-        if status != 201:
+        status, _ = self.ask(f"users/{person}/servers/s{number}", self.options)
+        if status != CREATED:
             raise ClusterhubError(f"{self.system}: session {number} does not serve after {START_SECONDS} s.")
 
-    def _ask(self, path: str, body: object) -> int:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.cluster.footprint().port}/hub/api/{path}",
+    @property
+    def url(self) -> str:
+        """The hub's, as this machine reaches it."""
+        return f"http://127.0.0.1:{self.cluster.footprint().port}"
+
+    def ask(self, path: str, body: object) -> tuple[int, bytes]:
+        """POST to the API, as its administrator. Raises ClusterhubError for a refusal."""
+        request = urllib.request.Request(  # noqa: S310 - the hub's own address
+            f"{self.url}/hub/api/{path}",
             b"" if body is None else json.dumps(body).encode(),
             {"Authorization": f"token {self._token}", "Content-Type": "application/json"},
             method="POST",
         )
         try:
             with urllib.request.urlopen(request, timeout=START_SECONDS + 60) as answer:  # noqa: S310 - as above
-                return int(answer.status)
+                return int(answer.status), answer.read()
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read().decode(errors="replace")

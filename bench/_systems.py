@@ -6,11 +6,12 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.real_cluster import hub, processes
 from tests.real_cluster.layout import GATEWAY, HUB_PORT, REPOSITORY, SHARED
 
-from _crowd import SESSION_MIB, CrowdedHub, place_light_session
+from _crowd import PARTITION, SESSION_MIB, CrowdedHub, place_light_session
 from _run import say
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.proxy_installation import ensure_proxy
@@ -30,15 +31,15 @@ method = "pam"
 scheduler = "slurm"
 
 [environment]
-path = "{directory}/environment"
+path = "{environment}"
 
 [sessions]
 directory = "{shared}/sessions"
 
 [[profile]]
-name = "light"
-title = "A light session"
-partition = "interactive"
+name = "bench"
+title = "A session"
+partition = "{partition}"
 cpus = 1
 memory = "{memory} MiB"
 time = "3h"
@@ -49,13 +50,16 @@ class Clusterhub(CrowdedHub):
     """This project, with its own defaults."""
 
     system = "clusterhub"
-    options = {"profile": "light"}  # noqa: RUF012 - ClassVar in the base class
+    options = {"profile": "bench"}  # noqa: RUF012 - ClassVar in the base class
 
     def start(self) -> None:
         """See `CrowdedHub.start`."""
-        place_light_session(self.directory / "environment" / "bin" / "python3")
+        environment = self.cluster.environment_path
+        if self.kind == "light":
+            environment = self.directory / "environment"
+            place_light_session(environment / "bin" / "python3")
         conf_d = self.directory / "conf.d"
-        conf_d.mkdir()
+        conf_d.mkdir(parents=True)
         (conf_d / "bench.py").touch(0o600)
         (conf_d / "bench.py").write_text(self.configuration)
         site = SITE.format(
@@ -63,8 +67,10 @@ class Clusterhub(CrowdedHub):
             hub_port=HUB_PORT,
             gateway=GATEWAY.name,
             directory=self.directory,
+            environment=environment,
             shared=SHARED,
-            memory=SESSION_MIB,
+            partition=PARTITION,
+            memory=SESSION_MIB[self.kind],
         )
         hub.start_hub(self.cluster, site)
 
@@ -84,9 +90,12 @@ c.JupyterHub.allow_named_servers = True
 c.JupyterHub.spawner_class = "batchspawner.SlurmSpawner"
 c.ConfigurableHTTPProxy.command = {proxy}
 c.ConfigurableHTTPProxy.pid_file = "{directory}/proxy.pid"
+# JupyterHub refuses starts beyond 100 at once, and with this spawner a job that waits is one.
+c.JupyterHub.concurrent_spawn_limit = 0
+c.Spawner.cmd = ["{server}"]
 c.BatchSpawnerBase.batchspawner_singleuser_cmd = "{program}"
 c.BatchSpawnerBase.start_timeout = {seconds}
-c.SlurmSpawner.req_partition = "interactive"
+c.SlurmSpawner.req_partition = "{partition}"
 c.SlurmSpawner.req_nprocs = "1"
 c.SlurmSpawner.req_memory = "{memory}"
 c.SlurmSpawner.req_runtime = "3:00:00"
@@ -102,8 +111,12 @@ class Batchspawner(CrowdedHub):
 
     def start(self) -> None:
         """See `CrowdedHub.start`."""
+        ensure_batchspawner()
         program = self.directory / "bin" / "batchspawner-singleuser"
-        place_light_session(program)
+        if self.kind == "light":
+            place_light_session(program)
+        else:
+            place_batchspawner_singleuser(program, self.cluster.environment_path)
         configuration = self.directory / "jupyterhub_config.py"
         configuration.touch(0o600)
         values = BATCHSPAWNER.format(
@@ -112,11 +125,12 @@ class Batchspawner(CrowdedHub):
             directory=self.directory,
             proxy=ensure_proxy(),
             program=program,
+            server=self.cluster.environment_path / "bin" / "jupyterhub-singleuser",
             seconds=300,
-            memory=SESSION_MIB,
+            partition=PARTITION,
+            memory=SESSION_MIB[self.kind],
         )
         configuration.write_text(values + self.configuration)
-        ensure_batchspawner()
         name, _, value = hub.MARKER.partition("=")
         log = self.directory / "log"
         with log.open("w") as output:
@@ -135,6 +149,26 @@ class Batchspawner(CrowdedHub):
                 where=str(log),
                 log=tuple(log.read_text(errors="replace").splitlines()[-15:]),
             )
+
+
+SINGLEUSER = """\
+#!{environment}/bin/python3
+import sys
+
+sys.path.append("{library}")
+from batchspawner.singleuser import main
+
+main()
+"""
+
+
+def place_batchspawner_singleuser(target: Path, environment: Path) -> None:
+    """Put batchspawner's program where everybody can execute it with the Python of that environment."""
+    (source,) = VENV.glob("lib/python3*/site-packages/batchspawner")
+    library = target.parent / "library"
+    shutil.copytree(source, library / source.name)
+    target.write_text(SINGLEUSER.format(environment=environment, library=library))
+    target.chmod(0o755)
 
 
 def ensure_batchspawner() -> None:

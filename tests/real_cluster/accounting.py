@@ -10,9 +10,12 @@ from pathlib import Path
 from clusterhub.errors import ClusterhubError
 
 from . import configuration
-from .layout import ACCOUNTS, CACHE, CLUSTER_NAME, DATA, GATEWAY, PEOPLE, QOS
+from .layout import ACCOUNTS, CACHE, CLUSTER_NAME, DATA, GATEWAY, PEOPLE, QOS, Person
 
 DATADIR = DATA / GATEWAY.name / "mariadb" / "data"
+
+Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
+"""Runs a command on the gateway."""
 
 
 def prepare_database() -> None:
@@ -65,17 +68,29 @@ def _install(target: Path) -> None:
     unfinished.rename(target)
 
 
-def add_accounts(run: Callable[[Sequence[str]], subprocess.CompletedProcess[str]]) -> None:
-    """Register cluster, QOS, accounts and users; ``run`` runs a command on the gateway."""
+def add_accounts(run: Run) -> None:
+    """Register cluster, QOS, accounts and users."""
     qos = ",".join(QOS)
     commands = [
         ["add", "cluster", CLUSTER_NAME],
         ["add", "qos", "short", "Priority=10", "MaxWall=01:00:00"],
         ["add", "account", ",".join(ACCOUNTS), f"QOS={qos}", "DefaultQOS=normal"],
     ]
+    _register(run, commands)
+    add_users(run, PEOPLE)
+
+
+def add_users(run: Run, people: Sequence[Person]) -> None:
+    """Register these people, each with the account that is theirs."""
+    commands = []
     for account in ACCOUNTS:
-        names = ",".join(person.name for person in PEOPLE if person.account == account)
-        commands.append(["add", "user", names, f"Account={account}", f"DefaultAccount={account}"])
+        names = ",".join(person.name for person in people if person.account == account)
+        if names:
+            commands.append(["add", "user", names, f"Account={account}", f"DefaultAccount={account}"])
+    _register(run, commands)
+
+
+def _register(run: Run, commands: Sequence[Sequence[str]]) -> None:
     for command in commands:
         done = run(["sacctmgr", "--immediate", *command])
         # sacctmgr's exit code is 1 as well where everything is there already.

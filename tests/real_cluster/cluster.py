@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from clusterhub.errors import ClusterhubError
 
-from . import construction, daemons, hosts, processes, remains
+from . import accounting, construction, daemons, hosts, people, processes, remains
 from .construction import Report, step
 from .layout import (
     CACHE,
@@ -126,6 +126,14 @@ class RealCluster:
     def purge() -> None:
         """Remove the cache as well: the session environment and the empty database."""
         shutil.rmtree(CACHE, ignore_errors=True)
+
+    def add_people(self, added: Sequence[Person]) -> None:
+        """Ensure that these are users of the machine and of Slurm as well; `down` removes them, too."""
+        with one_at_a_time(), step(self.report, f"{len(added)} more users"):
+            state = load()
+            people.refuse_foreign(state, added)
+            people.ensure(state, added)
+            accounting.add_users(lambda argv: self.run(GATEWAY.name, argv, timeout=60), added)
 
     def footprint(self) -> State:
         """What there is of the cluster now; give it to `remains.find` after `down` to see what is left."""

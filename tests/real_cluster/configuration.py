@@ -74,6 +74,8 @@ PreemptMode=SUSPEND,GANG
 ReturnToService=2
 SlurmdTimeout=300
 UnkillableStepTimeout=120
+MessageTimeout={each.patience_seconds}
+BatchStartTimeout={each.patience_seconds}
 
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost={GATEWAY.name}

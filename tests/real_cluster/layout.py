@@ -91,6 +91,9 @@ class Node:
     sample_seconds: int = 1
     """Every so many seconds each job's memory is looked at; 0: never, which leaves the machine to the jobs
     where there are many."""
+    patience_seconds: int = 10
+    """For so long Slurm waits for an answer, such as that a job was launched; after that it requeues the job
+    and lets it wait for two minutes. 10 is its own default."""
 
 
 USUAL_NODE = Node()

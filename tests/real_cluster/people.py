@@ -6,11 +6,12 @@ import grp
 import pwd
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from clusterhub.errors import ClusterhubError
 
 from . import processes
-from .layout import PEOPLE, SHARED_GROUP
+from .layout import PEOPLE, SHARED_GROUP, Person
 from .state import State
 
 GECOS = "clusterhub test cluster"
@@ -35,9 +36,9 @@ def group_exists(name: str) -> bool:
     return True
 
 
-def refuse_foreign(state: State) -> None:
+def refuse_foreign(state: State, people: Sequence[Person] = PEOPLE) -> None:
     """Raise where a user, group or home directory of our names is there that `up` did not make."""
-    for person in PEOPLE:
+    for person in people:
         if person.name in state.users:
             continue
         for what, there in (
@@ -58,13 +59,13 @@ def refuse_foreign(state: State) -> None:
         )
 
 
-def ensure(state: State) -> None:
+def ensure(state: State, people: Sequence[Person] = PEOPLE) -> None:
     """Make the users and groups, recording each before it is made."""
     if not group_exists(SHARED_GROUP):
         state.groups.append(SHARED_GROUP)
         state.save()
         _run("groupadd", SHARED_GROUP)
-    for person in PEOPLE:
+    for person in people:
         if user_exists(person.name):
             continue
         state.users.append(person.name)
@@ -83,7 +84,7 @@ def ensure(state: State) -> None:
             *supplementary,
             person.name,
         )
-    _run("chpasswd", text="".join(f"{person.name}:{person.password}\n" for person in PEOPLE))
+    _run("chpasswd", text="".join(f"{person.name}:{person.password}\n" for person in people))
 
 
 def remove(state: State) -> None:

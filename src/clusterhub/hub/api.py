@@ -36,6 +36,10 @@ class JobHandler(APIHandler):
         """The connection's own address; a forwarded one is whatever the caller wrote into a header."""
         return str(self.request.connection.context.address[0])
 
+    async def get_current_user(self) -> None:
+        """Nobody. What JupyterHub reads of a token's owner and rights at each request is not needed here."""
+        self._jupyterhub_user = None
+
     def check_xsrf_cookie(self) -> None:
         """No cookie takes part in this."""
 

@@ -10,6 +10,7 @@ from jupyterhub.user import User
 import clusterhub
 from clusterhub.audit.events import HubStarted
 from clusterhub.audit.request import tell_in_log_lines
+from clusterhub.hub import door
 from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
 from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.application import AVAILABILITY
@@ -28,6 +29,7 @@ from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
 from clusterhub.hub.sessions import lines_on_page
 from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
+from clusterhub.schedulers.command import wait_without_threads
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import Ending
@@ -36,6 +38,8 @@ site = load(Path(os.environ["CLUSTERHUB_SITE"]))
 api = OwnApi(site)
 clusters = Clusters(site, on_interrupted=Resumption(api).add)
 # JupyterHub reads this file within its loop.
+wait_without_threads()
+door.put_up()
 asyncio.get_running_loop().call_soon(clusters.begin)
 if site.login.when_disabled == "stop":
     disabled_accounts = DisabledAccounts(clusters, api)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Mapping
 
 from clusterhub.schedulers.model import CommandResult
@@ -19,6 +20,20 @@ _GRACE = 2.0
 """Seconds that a killed command's output may take to end."""
 _CHUNK = 64 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def wait_without_threads() -> None:
+    """The running loop itself waits for commands to end, instead of a thread for each.
+
+    Python does so from 3.12 on.
+    """
+    if sys.version_info >= (3, 12):
+        return
+    with contextlib.suppress(OSError):  # a kernel before Linux 5.3
+        os.close(os.pidfd_open(os.getpid()))
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
 
 
 class _TooMuchOutput(Exception):

@@ -1,0 +1,84 @@
+"""Who presses Start comes in one after the other, with room between for everything else.
+
+What JupyterHub does for one start keeps its loop busy for some hundredths of a second. Two hundred that come
+in together would all be begun at once, and whoever asks the hub for anything would wait until that is done:
+seconds (`scripts/bench storm`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyterhub import apihandlers, handlers
+from jupyterhub.apihandlers.users import UserServerAPIHandler
+from jupyterhub.handlers.pages import SpawnHandler
+from tornado.web import RequestHandler
+
+from clusterhub.privileged.turns import Rank, Turns
+
+SPACING = 0.05
+"""Seconds between one start and the next: a class of 200 is in within ten. A busy loop makes it longer."""
+
+
+class Door:
+    """Lets one in at a time, in the order of `Turns`: nobody's many starts keep others out."""
+
+    def __init__(self, spacing: float = SPACING) -> None:
+        self._spacing = spacing
+        self._turns = Turns(1)
+        self._held: set[asyncio.Task[None]] = set()
+
+    async def enter(self, person: str) -> None:
+        """Returns when it is this person's turn: at once where nobody else has just come in."""
+        entered = asyncio.Event()
+        task = asyncio.create_task(self._hold(person, entered))
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
+        await entered.wait()
+
+    async def _hold(self, person: str, entered: asyncio.Event) -> None:
+        async with self._turns.turn(person, Rank.START):
+            entered.set()
+            await asyncio.sleep(self._spacing)
+
+
+_door = Door()
+_reading = asyncio.Lock()
+
+
+class _BehindDoor(RequestHandler):
+    """What JupyterHub's handlers of starts get in front of them."""
+
+    async def prepare(self) -> None:
+        """Who asks is read of one after the other as well: that takes its time. A stranger stops there."""
+        request = self.request
+        if request.method != "POST" and not request.query:  # a link's query can say what to start
+            await super().prepare()  # type: ignore[misc]  # JupyterHub's is a coroutine, Tornado's may be one
+            return
+        async with _reading:
+            await super().prepare()  # type: ignore[misc]  # as above
+        if self.current_user is not None:
+            await _door.enter(self.current_user.name)
+
+
+class StartByApi(_BehindDoor, UserServerAPIHandler):
+    """``POST /hub/api/users/{user}/server``, and of a named server."""
+
+
+class StartByPage(_BehindDoor, SpawnHandler):
+    """The start page's form, and links that say what to start."""
+
+
+BEHIND_DOOR: dict[type, type] = {UserServerAPIHandler: StartByApi, SpawnHandler: StartByPage}
+
+
+def put_up() -> None:
+    """JupyterHub's handlers of starts are behind the door from now on; to be called before it reads them."""
+    for routes in (apihandlers.default_handlers, handlers.default_handlers):
+        routes[:] = [_behind_door(route) for route in routes]
+
+
+def _behind_door(route: tuple[Any, ...]) -> tuple[Any, ...]:
+    path, handler, *rest = route
+    return (path, BEHIND_DOOR.get(handler, handler), *rest)

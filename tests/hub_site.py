@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import pam_services
 from tests.real_cluster import hub
-from tests.real_cluster.layout import DATA, SHARED, SHARED_GROUP
+from tests.real_cluster.layout import DATA, REPOSITORY, SHARED, SHARED_GROUP
 
 DIRECTORY = DATA / "hub-under-test"
 """Environments that are broken, and what the hub under test keeps; every host of the cluster sees it."""
@@ -53,6 +53,8 @@ def text(port: int) -> str:
         'when_disabled = "stop"\n',
     )
     return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
+    site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
+    return site + LIGHT_PROFILE + "".join(_profile(*each) for each in FURTHER_PROFILES)
 
 
 SECOND = hub.Place(DATA / "second-hub", 8010)
@@ -86,6 +88,20 @@ GO_ON = DIRECTORY / "go-on"
 """For this file the prologue of a "slow-prologue" session waits."""
 OTHER_CLOCK = f"export $(cat {CLOCK})"
 SLOW_PROLOGUE = f"until [ -e {GO_ON} ]; do sleep 0.1; done"
+LIGHT_PROFILE = f"""
+[[profile]]
+name = "light"
+title = "A stand-in for Jupyter that takes next to nothing"
+environment = "{DIRECTORY}/light"
+partition = "interactive"
+cpus = 1
+memory = "256 MiB"
+time = "30min"
+"""
+"""Its sessions are served by `bench/_light_server.py`, which a test has to start on each node."""
+
+LIGHT_PORT = "9999"
+"""As `bench/_light_session.py` has it."""
 
 FURTHER_PROFILES = (
     ("held", "Held until released", 'directives = ["--hold"]'),
@@ -192,6 +208,10 @@ def prepare() -> None:
     _program(DIRECTORY / "other-version", OTHER_VERSION.format(python=ENVIRONMENT / "bin" / "python3"))
     (DIRECTORY / "over_quota.py").write_text(OVER_QUOTA)
     (DIRECTORY / "modules.sh").write_text(MODULES)
+    light = DIRECTORY / "light" / "bin" / "python3"
+    light.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "bench" / "_light_session.py", light)
+    light.chmod(0o755)
     without = str(DIRECTORY / "no-jupyter")
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", without], check=True)
 

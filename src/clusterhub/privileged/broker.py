@@ -20,6 +20,7 @@ from clusterhub.privileged.archive import ISOLATED, helper_archive
 from clusterhub.privileged.helper.configuration import Configuration
 from clusterhub.privileged.helper.person import CHILD_BYTES, SAFE_PATH
 from clusterhub.privileged.helper.requests import LOG_BYTES, REQUEST_BYTES
+from clusterhub.privileged.turns import Rank, Turns
 from clusterhub.schedulers.command import run
 from clusterhub.schedulers.model import CommandResult, Submission
 
@@ -31,6 +32,10 @@ HelperConfiguration = Configuration
 """What the helper may do, as it reads it."""
 
 _ANSWER_BYTES = CHILD_BYTES + 65536
+COMMANDS_AT_ONCE = max(4, min(2 * (os.cpu_count() or 1), 16))
+"""More would only take the processor from each other, and from the hub."""
+
+_RANKS = {"cancel": Rank.END, "signal": Rank.END, "submit": Rank.START}
 _OVERHEAD = 256  # bytes of a request for its verb, its time and its id
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
 _TO_ANSWER = 10.0  # of them, for the helper to end what it has run, and say so, before it is given up
@@ -89,8 +94,10 @@ class BrokerError(ClusterhubError):
 class Broker:
     """Hands requests to the helper: a few at a time, each with a limit on its time and its output.
 
-    Logins have a pool of their own: PAM takes seconds to refuse a wrong password, and a crowd that logs in
-    must not keep anybody's job from being submitted or cancelled. Both pools serve in order of arrival.
+    Whatever asks the scheduler as a person goes through here, so that ``commands_at_once`` is also the most
+    that the scheduler is asked at a time for all of them; `Turns` has the order. Logins have a pool of their
+    own, in order of arrival: PAM takes seconds to refuse a wrong password, and a crowd that logs in must not
+    keep anybody's job from being submitted or cancelled.
     """
 
     def __init__(
@@ -98,13 +105,13 @@ class Broker:
         command: tuple[str, ...],
         *,
         program_seconds: int = 30,
-        commands_at_once: int = 8,
+        commands_at_once: int = COMMANDS_AT_ONCE,
         logins_at_once: int = 8,
     ) -> None:
         self.command = command
         self.seconds = program_seconds + _SECONDS_OVER
         """After so long nothing that was asked for is under way any more."""
-        self._commands = asyncio.Semaphore(commands_at_once)
+        self._commands = Turns(commands_at_once)
         self._logins = asyncio.Semaphore(logins_at_once)
         self._accounts: dict[str, tuple[float, Account]] = {}
 
@@ -141,6 +148,10 @@ class Broker:
         command = (sys.executable, ISOLATED, str(program), "--configuration", str(path))
         return cls(command, program_seconds=seconds)
 
+    def ahead(self, task: asyncio.Task[Any]) -> int:
+        """How many go before what this task has asked for; 0 where it does not wait for its turn."""
+        return self._commands.ahead(task)
+
     async def submit(
         self, person: str, submission: Submission, ticket: tuple[str, str] | None = None
     ) -> CommandResult:
@@ -151,7 +162,7 @@ class Broker:
         request: dict[str, Any] = {"person": person, "argv": list(submission.argv), "stdin": submission.stdin}
         if ticket is not None:
             request["ticket"] = {"name": ticket[0], "text": ticket[1]}
-        result = await self._run_helper("submit", request, self._commands)
+        result = await self._run_helper("submit", request)
         try:
             return _command_result(_reply(result))
         except _NoAnswer as error:
@@ -194,7 +205,7 @@ class Broker:
         ``answers`` are those to what PAM asks besides the password, in its order.
         """
         request = {"person": person, "password": password, "address": address, "answers": list(answers)}
-        reply = _reply(await self._run_helper("authenticate", request, self._logins))
+        reply = _reply(await self._run_helper("authenticate", request))
         # Nothing but a true that says so lets anybody in.
         ok = _field(reply, "ok", bool) is True
         messages = tuple(str(message) for message in _field(reply, "messages", list))
@@ -234,18 +245,17 @@ class Broker:
         return Account(**{**fields, "groups": tuple(groups)})  # type: ignore[arg-type]
 
     async def _ask(self, verb: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _reply(await self._run_helper(verb, request, self._commands))
+        return _reply(await self._run_helper(verb, request))
 
-    async def _run_helper(
-        self, verb: str, request: Mapping[str, Any], pool: asyncio.Semaphore
-    ) -> CommandResult:
+    async def _run_helper(self, verb: str, request: Mapping[str, Any]) -> CommandResult:
         if len(json.dumps(request)) > REQUEST_BYTES - _OVERHEAD:
             raise BrokerError(
                 "The request is too long for the helper.",
                 where=f"{verb} for {request['person']}",
                 next="Shorten the profile's prologue or directives.",
             )
-        async with pool:
+        turn = self._commands.turn(request["person"], _RANKS.get(verb, Rank.LOOK))
+        async with self._logins if verb == "authenticate" else turn:
             # However late sudo lets it begin: what it runs is to end while its answer is still waited for, or
             # a job that was given up is submitted after all.
             until = time.monotonic() + self.seconds - _TO_ANSWER

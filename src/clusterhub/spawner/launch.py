@@ -23,7 +23,7 @@ from clusterhub.spawner.options import Choice
 from clusterhub.spawner.progress import History, Progress
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import seconds_left
-from clusterhub.spawner.waiting import joined_message, waiting_message
+from clusterhub.spawner.waiting import joined_message, starts_ahead, waiting_message
 
 AWAY = "The scheduler cannot be reached at the moment; nothing is lost."
 
@@ -31,6 +31,9 @@ LOOKING = "No certain answer came to the submission; looking for the job in the 
 
 LOOK_PAUSE = 5.0
 """Seconds between two looks for a job of which we do not know whether it was submitted."""
+
+NOTE_PAUSE = 2.0
+"""Seconds after which a start that waits for its turn says again how many are ahead."""
 
 LOOKS = 3
 """Good looks at the queue without the job, after which it was not submitted."""
@@ -108,11 +111,14 @@ class Launch:
         it is cancelled meanwhile, the submission itself goes on; see `settle`.
         """
         self._expect()
-        self._note()
         self._submission = asyncio.create_task(self._find_or_submit())
         boarded = asyncio.create_task(self._boarded.wait())
         try:
-            await asyncio.wait([self._submission, boarded], return_when=asyncio.FIRST_COMPLETED)
+            while not self._submission.done() and not boarded.done():
+                self._note()
+                await asyncio.wait(
+                    [self._submission, boarded], timeout=NOTE_PAUSE, return_when=asyncio.FIRST_COMPLETED
+                )
         finally:
             boarded.cancel()
         return self._submission.result() if self._submission.done() else self.job_id
@@ -200,9 +206,10 @@ class Launch:
         snapshot = self.cluster.watch.snapshot
         away = snapshot.error is not None
         if not self.job_id:
-            looked = LOOKING if self._looking else f"Submitting to {self.cluster.name}."
-            words = AWAY if away else looked
-            return Progress(5, words, topic=words)
+            ahead = self.clusters.broker.ahead(self._submission) if self._submission is not None else 0
+            submitting = f"Submitting to {self.cluster.name}{starts_ahead(ahead)}."
+            words = AWAY if away else LOOKING if self._looking else submitting
+            return Progress(5, words, topic="submitting" if words is submitting else words)
         job = snapshot.jobs.get(self.job_id)
         reason = self.cluster.scheduler.wait_reason(job) if job is not None else None
         words = waiting_message(job, reason, snapshot.positions.get(self.job_id, ()))

@@ -164,6 +164,8 @@ class ClusterSpawner(Spawner):
         profile = site.profile_named(choice.profile)
         # What was chosen, in full: a start that is gone on with later must not be read in another way.
         self.user_options = self.orm_spawner.user_options = choice.as_options()
+        # JupyterHub takes back what is not committed when any request ends, and reads all anew.
+        self.db.commit()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
         given = Given(self._session_environment, self._owns_token, self._note_endpoint)
         return Launch(

@@ -15,6 +15,13 @@ DAYS_BY_NAME = 6
 """A time that is no more days away than this is told with the name of its day; later ones with the date."""
 
 
+def starts_ahead(others: int) -> str:
+    """How many go before a start that is about to be submitted, to be added to a sentence about that."""
+    if not others:
+        return ""
+    return "; one start is ahead" if others == 1 else f"; {others} starts are ahead"
+
+
 def waiting_message(
     job: Job | None,
     reason: WaitReason | None = None,

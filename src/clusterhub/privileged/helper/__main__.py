@@ -20,6 +20,9 @@ from clusterhub.privileged.helper.refusal import Refused
 from clusterhub.privileged.helper.requests import REQUEST_BYTES, parse_request
 from clusterhub.privileged.helper.verbs import carry_out
 
+BEHIND = 10
+"""Niceness; 0 is a usual process's."""
+
 LAST_WORDS = 5
 """Seconds after the deadline in which what hangs is ended, recorded and answered for."""
 
@@ -83,6 +86,9 @@ def main() -> int:
     os.umask(0o022)
     # No core file of a process with secrets; Slurm hands the soft limit on to the job.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if os.geteuid() == 0:
+        # Where many ask at once, the hub goes first: it has people who wait for its answers.
+        os.setpriority(os.PRIO_PROCESS, 0, BEHIND)
     reply = _reply(lambda: answer(sys.argv[1:]))
     try:
         with os.fdopen(output, "wb") as file:

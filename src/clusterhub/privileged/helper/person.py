@@ -40,6 +40,7 @@ class Actor(NamedTuple):
         """Drop to that account for good; for a child process only. Raises if anything of it did not work."""
         uid, gid = self.account.pw_uid, self.account.pw_gid
         if self.change_account:
+            os.setpriority(os.PRIO_PROCESS, 0, 0)  # as from a login: some sites' Slurm hands it on to the job
             os.initgroups(self.account.pw_name, gid)
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)

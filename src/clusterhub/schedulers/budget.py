@@ -22,6 +22,11 @@ class Budget:
         # Rounding must not make a caller come back a moment too early, again and again.
         return max(0.0, lacking / self._rate) if lacking > 1e-9 else 0.0  # noqa: PLR2004 - rounding
 
+    def left(self, now: float) -> float:
+        """How many queries may be made at once."""
+        self._refill(now)
+        return self._tokens
+
     def spend(self, now: float) -> None:
         """Count a query that is made now."""
         self._refill(now)

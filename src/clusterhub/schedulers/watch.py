@@ -34,6 +34,12 @@ RESERVE = 4
 WITHOUT_RESERVE = 3.5
 """Seconds after which, while sessions start, the next look is made although the reserve was spent: to lay it
 by again takes nine, and a job that died is to be explained within five."""
+GATHERING = 1.0
+"""Seconds between two looks for those who ask for one, once the reserve is touched: more of them share one,
+and it lasts until a small crowd has started. Spent at once, it would leave each of them to wait for the next
+look for three seconds, more than once."""
+ROUNDING = 1e-6
+"""Seconds that are none: a sum of times can come out a moment too late, again and again."""
 QUIET = 4
 """With nothing in the queue the looks are this many times rarer."""
 JITTER = 0.1
@@ -250,12 +256,14 @@ class Watch:
             self._nudge.clear()
             now = self._clock.monotonic()
             delay = self._budget.delay(now, leave=0 if self._wanted else RESERVE)
+            if self._wanted and self._last_look is not None and self._budget.left(now) < RESERVE:
+                delay = max(delay, self._last_look + GATHERING - now)
             if not self._wanted and self._last_look is not None:
                 if self._urgent:
                     due = self._last_look + WITHOUT_RESERVE - now
                     delay = min(delay, max(due, self._budget.delay(now)))
                 delay = max(delay, self._last_look + self._pace() * self._spread - now)
-            if delay <= 0:
+            if delay <= ROUNDING:
                 return
             await self._wait(self._nudge, delay)
 

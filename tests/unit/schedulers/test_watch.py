@@ -20,7 +20,7 @@ from clusterhub.schedulers.model import (
     Submission,
     WaitReason,
 )
-from clusterhub.schedulers.watch import BURST, PER_MINUTE, QUIET, Watch
+from clusterhub.schedulers.watch import BURST, GATHERING, PER_MINUTE, QUIET, Watch
 
 from .clocks import FakeClock
 
@@ -250,6 +250,27 @@ async def test_the_cap_holds_with_every_fault_at_once(watch: Watch, table: Table
     assert max(minutes) <= PER_MINUTE + BURST
     assert counted[-1] - counted[60] <= 14 * PER_MINUTE + BURST
     assert watch.snapshot.taken_at is not None
+
+
+async def test_a_small_crowd_shares_looks_and_none_of_it_waits_for_long(
+    watch: Watch, clock: FakeClock
+) -> None:
+    """Without `GATHERING` the first of them spend the burst, and those after wait for three seconds each."""
+    longest = 0.0
+
+    async def start(number: int) -> None:
+        nonlocal longest
+        await clock.sleep(number / 10)
+        for _ in range(3):  # before the submission, after it, and when the job boards
+            wanted = clock.monotonic()
+            await watch.refresh()
+            longest = max(longest, clock.monotonic() - wanted)
+            await clock.sleep(0.15)
+
+    starts = [asyncio.create_task(start(number)) for number in range(12)]
+    await clock.advance(30)
+    assert all(task.done() for task in starts)
+    assert longest <= GATHERING
 
 
 async def test_a_fresh_look_is_had_at_once_while_others_start(

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> list[Run]:
-    """Runs with ``kind``, ``starts``, ``failed``; ``p50_s`` and ``p99_s`` from press to an answer of the session.
+    """Runs with ``kind``, ``starts``, ``failed``, and ``p50_s`` and ``p99_s`` from press to answer.
 
     ``hub_api_p99_s`` is of what somebody else asks meanwhile, ``hub_peak_mib`` of JupyterHub's process; the
     processor time is that of each machine.

@@ -40,8 +40,8 @@ QUIET_SECONDS = 3.0
 """For which the hub is asked before the storm."""
 AT_ONCE = 24
 """Starts under way at a time, of the sessions that are there before the storm."""
-WATCHER = JOBHOLDERS[0]
-"""Who is logged in and presses nothing."""
+WATCHER = Person("watcher", "teaching")
+"""Who is logged in, has no session, and presses nothing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def measure(arguments: argparse.Namespace) -> list[Run]:
         people = [
             Person(f"student{number:03}", "teaching") for number in range(max(count for _, count in storms))
         ]
-        cluster.add_people(people)
+        cluster.add_people([WATCHER, *people])
         for kind, starts in storms:
             for system in systems if starts else []:
                 running = arguments.running if kind == "light" else 0
@@ -145,7 +145,7 @@ class Storm:
         return {"hub_cpu_s": own, "commands_cpu_s": commands, **used}
 
     def _make_users(self) -> None:
-        names = [*JOBHOLDERS, *(person.name for person in self.people)]
+        names = [*JOBHOLDERS, *(person.name for person in (WATCHER, *self.people))]
         self.crowd.ask("users", {"usernames": names})
         for name in names:
             _, answer = self.crowd.ask(f"users/{name}/tokens", {"note": "bench"})
@@ -168,14 +168,14 @@ class Storm:
         """What is asked in turn: the REST API, and a page."""
 
         async def cookies() -> str:
-            async with Walk.begin(self.crowd.url, WATCHER) as walk:
-                await walk.log_in(f"{WATCHER}-password")
+            async with Walk.begin(self.crowd.url, WATCHER.name) as walk:
+                await walk.log_in(WATCHER.password)
                 kept = walk.http.cookie_jar.filter_cookies(URL(f"{self.crowd.url}/hub/"))
                 return "; ".join(f"{name}={morsel.value}" for name, morsel in kept.items())
 
-        token = {"Authorization": f"token {self.tokens[WATCHER]}"}
+        token = {"Authorization": f"token {self.tokens[WATCHER.name]}"}
         return [
-            {"path": f"/hub/api/users/{WATCHER}", "headers": token},
+            {"path": f"/hub/api/users/{WATCHER.name}", "headers": token},
             {"path": "/hub/home", "headers": {"Cookie": asyncio.run(cookies())}},
         ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 import subprocess
 import sys
@@ -94,6 +96,17 @@ def test_the_archive_has_our_package_and_nothing_else_at_its_top(own_helper: Own
     """It comes before the standard library in the search for modules."""
     names = zipfile.ZipFile(own_helper.program).namelist()
     assert {name.partition("/")[0] for name in names} == {"__main__.py", "clusterhub"}
+
+
+def test_bytecode_in_the_archive_is_of_its_sources_and_leaves_them_to_another_python() -> None:
+    archive = zipfile.ZipFile(io.BytesIO(helper_archive(compiled=True)))
+    names = archive.namelist()
+    sources = [name for name in names if name.endswith(".py") and name != "__main__.py"]
+    assert sorted(f"{name}c" for name in sources) == sorted(name for name in names if name.endswith(".pyc"))
+    for name in sources:
+        bytecode = archive.read(f"{name}c")
+        assert bytecode[:4] == importlib.util.MAGIC_NUMBER
+        assert bytecode[8:16] == importlib.util.source_hash(archive.read(name))
 
 
 def test_the_archive_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

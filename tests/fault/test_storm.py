@@ -2,8 +2,8 @@
 
 On the real cluster, with the benchmarks' light stand-in for Jupyter. Without the bound of
 `privileged/turns.py` (`Broker` with a hundred turns) all submissions run at once; without `Launch.settle` the
-job of a start that was stopped while it was submitted goes on; without the commit in
-`ClusterSpawner._prepare` JupyterHub rolls back what others have not committed, and says so in its log.
+job of a start that was stopped while it was submitted goes on; where `ClusterSpawner._prepare` sets
+`orm_spawner.user_options` and commits nothing, JupyterHub rolls that back, and says so in its log.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ _door = Door()
 _reading = asyncio.Lock()
 
 
-class _BehindDoor(RequestHandler):
+class BehindDoor(RequestHandler):
     """What JupyterHub's handlers of starts get in front of them."""
 
     async def prepare(self) -> None:
@@ -62,11 +62,11 @@ class _BehindDoor(RequestHandler):
             await _door.enter(self.current_user.name)
 
 
-class StartByApi(_BehindDoor, UserServerAPIHandler):
+class StartByApi(BehindDoor, UserServerAPIHandler):
     """``POST /hub/api/users/{user}/server``, and of a named server."""
 
 
-class StartByPage(_BehindDoor, SpawnHandler):
+class StartByPage(BehindDoor, SpawnHandler):
     """The start page's form, and links that say what to start."""
 
 

@@ -142,7 +142,9 @@ class Broker:
         if mode == "self":
             configuration = configuration._replace(only_person=_own_name())
         # The archive rather than the sources: the hub's site-packages stay out of what runs as others.
-        program = _ensure_private_file(runtime_directory / "helper", helper_archive(sys.executable))
+        program = _ensure_private_file(
+            runtime_directory / "helper", helper_archive(sys.executable, compiled=True)
+        )
         text = configuration.as_json().encode()
         path = _ensure_private_file(runtime_directory / "helper.json", text)
         command = (sys.executable, ISOLATED, str(program), "--configuration", str(path))

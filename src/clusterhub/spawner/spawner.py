@@ -163,10 +163,10 @@ class ClusterSpawner(Spawner):
         choice = parse_choice(options, site, account.name, account.groups)
         profile = site.profile_named(choice.profile)
         # What was chosen, in full: a start that is gone on with later must not be read in another way.
-        self.user_options = self.orm_spawner.user_options = choice.as_options()
-        # JupyterHub takes back what is not committed when any request ends, and reads all anew.
-        self.db.commit()
+        self.user_options = choice.as_options()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
+        # At once: what is not committed JupyterHub takes back when any request ends, and reads all anew.
+        self._save_state()
         given = Given(self._session_environment, self._owns_token, self._note_endpoint)
         return Launch(
             self.clusters,

@@ -142,6 +142,7 @@ def _make(environment: Path, kind: Kind) -> None:
         if not _runs(environment) or "interrupted" in _read_record(environment):
             _empty(environment)
             _create(environment)
+            missing = list(wanted)
         record = {**_read_record(environment), "path": str(environment)}
         # pip's files of a killed run cannot be told from whole ones: such an environment is made anew.
         _write_record(environment, {**record, "interrupted": "yes"})

@@ -120,6 +120,25 @@ def test_an_interrupted_installation_is_made_anew(
     assert not half.exists()
 
 
+def test_an_interrupted_update_is_made_anew_with_all_of_it(
+    script: ModuleType, checkout: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.ensure_environment("run", root=checkout)
+    with (checkout / "requirements" / "hub.txt").open("a") as lock:
+        lock.write("# another version\n")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(script, "_pip", interrupted)
+        with pytest.raises(SystemExit):
+            script.ensure_environment("run", root=checkout)
+    steps.clear()
+    script.ensure_environment("run", root=checkout)
+    assert steps[:2] == ["create", "packages of hub, session, build"]
+
+
 def test_a_start_waits_for_another_one_and_takes_what_that_made(
     script: ModuleType, checkout: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,8 @@
 """Without slurmdbd sessions start, run and end, and are explained from the queue; with it again, in full.
 
 Where the watch waits for accounting (`Watch._account` in the place of `Watch._look_into_accounting`) nobody's
-start goes on while sacct hangs. Without `Endings._learn` nobody ever reads who cancelled the session that
-ended meanwhile.
+start goes on while sacct hangs. Without `Endings._learn`, or where an end without a time counts for
+`_accounted` of `schedulers/slurm.py`, nobody ever reads who cancelled the session that ended meanwhile.
 """
 
 from __future__ import annotations
@@ -52,18 +52,19 @@ async def test_sessions_start_run_and_end_without_accounting_and_are_explained_b
     async with person(hub, "alice") as alice, person(hub, "bob") as bob:
         with without_accounting(cluster):
             began, before = time.monotonic(), asked("sacct")
+            # What the controller knows of accounts outlives its own restart. Who cancelled a job does not, so
+            # that comes later.
+            cluster.stop(cluster.slurmctld)
+            cluster.start(cluster.slurmctld)
+            cluster.wait_for_nodes()
             await alice.start({"profile": "debug"})
+            await bob.start({"profile": "debug"})
             [job] = hub.jobs("alice")
             printed, _ = await alice.run_cell("print(6 * 7)")
             assert printed.strip() == "42"
             hub.cancel(job, "alice")
             text = await until_page_says(alice, "was cancelled")
             assert "cancelled by you" not in text
-            # What the controller knows of accounts outlives its own restart, too.
-            cluster.stop(cluster.slurmctld)
-            cluster.start(cluster.slurmctld)
-            cluster.wait_for_nodes()
-            await bob.start({"profile": "debug"})
             minutes = 1 + (time.monotonic() - began) // 60
             assert asked("sacct") - before <= minutes * A_MINUTE
         await until_page_says(alice, "cancelled by you")

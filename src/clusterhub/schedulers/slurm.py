@@ -18,6 +18,7 @@ from clusterhub.schedulers.model import (
     CommandResult,
     Job,
     JobRequest,
+    JobState,
     Outcome,
     Position,
     SchedulerError,
@@ -307,6 +308,11 @@ def _accounted(job_id: str, record: Mapping[str, str]) -> Job:
     code, signal = read_exit_code(record["ExitCode"])
     _, by, who = record["State"].partition(" by ")
     nodes = record["NodeList"]
+    ends_at = read_time(record["End"])
+    if state.is_over and ends_at is None:
+        # slurmdbd was away, and the news of the end, with who was the cause, is still on its way (seen on
+        # 22.05.8: CANCELLED without an end, ten seconds before CANCELLED by a uid with one).
+        state, outcome = JobState.UNKNOWN, None
     return Job(
         id=job_id,
         state=state,
@@ -320,7 +326,7 @@ def _accounted(job_id: str, record: Mapping[str, str]) -> Job:
         signal=signal if state.is_over else None,
         submitted_at=read_time(record["Submit"]),
         started_at=read_time(record["Start"]),
-        ends_at=read_time(record["End"]),
+        ends_at=ends_at,
     )
 
 

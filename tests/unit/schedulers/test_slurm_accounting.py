@@ -55,6 +55,14 @@ def test_who_cancelled_a_job_is_told() -> None:
     ]
 
 
+def test_an_end_of_which_the_news_are_still_on_their_way_is_none_yet() -> None:
+    # As 22.05.8 printed it, at first and ten seconds later, after slurmdbd had been away.
+    first = "1|CANCELLED|0:0|alice|debug|n1|1795413365|1795413365|Unknown||None\n"
+    later = "1|CANCELLED by 1001|0:0|alice|debug|n1|1795413365|1795413365|1795413366||None\n"
+    assert (jobs(first)["1"].state, jobs(first)["1"].outcome) == (JobState.UNKNOWN, None)
+    assert (jobs(later)["1"].state, jobs(later)["1"].cancelled_by) == (JobState.ENDED, 1001)
+
+
 def test_a_signal_is_told_and_slurms_mark_for_memory_is_none() -> None:
     assert jobs()["53"].signal == 9
     assert (jobs()["59"].outcome, jobs()["59"].signal) == (Outcome.OUT_OF_MEMORY, None)

@@ -174,6 +174,7 @@ case "$lie" in
     nothing) ;;
     cut) {real} "$@" | head -c 300 ;;
     late) sleep {late}; exec {real} "$@" ;;
+    wait) while [ -e "$0.lie" ]; do sleep 0.2; done; exec {real} "$@" ;;
     hang) exec sleep 100 ;;
     taken-and-hang) {real} "$@" >/dev/null 2>&1; exec sleep 100 ;;
     lost) {real} "$@" >/dev/null 2>&1

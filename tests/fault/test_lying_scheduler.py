@@ -1,10 +1,10 @@
 """Whatever Slurm's commands answer, no session is given up, and no job is started twice or forgotten.
 
-The commands are the real ones on the real cluster; a wrapper has one of them lie. Without the rule that only
-good looks count (`ledger.look_failed` with the jobs of the answer, or with none) the first lies end both
-sessions. Without `Watch.timeout` the look that hangs is never followed by another. Without
-`Launch._look_for_job` the lost answers make errors of jobs that run, and without `Launch._boarded` a session
-that serves is not opened before its submit has been cut off.
+The commands are the real ones on the real cluster; a wrapper has one of them lie. Where a look that failed
+counts as one without jobs (`ledger.looked` in the place of `ledger.look_failed`), the first lie fails it.
+Without `Watch.timeout` the look that hangs is never followed by another. Without `Launch._look_for_job` the
+lost answers make errors of jobs that run, and without `Launch._boarded` a session that serves is not opened
+before its submit has been cut off.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ from tests.hub_fixture import LiveHub
 from tests.real_cluster import hub as hub_module
 from tests.real_cluster import processes
 
+from clusterhub.hub.walkthrough import Walk
+
 TWO_SECONDS = aiohttp.ClientTimeout(total=2)
 
 
@@ -59,24 +61,40 @@ async def test_sessions_that_run_and_that_wait_go_on_by_themselves(
         assert hub.wait_for_no_job("alice", 5)
 
 
-@pytest.mark.parametrize("answer", ["taken-and-hang", "late"])
-async def test_a_hub_killed_before_it_hears_of_a_job_that_is_taken_makes_no_second(
-    hub: LiveHub, answer: str
-) -> None:
+async def test_a_hub_killed_before_it_hears_of_a_job_that_is_taken_makes_no_second(hub: LiveHub) -> None:
     async with person(hub, "bob") as bob:
-        known = frozenset(hub.jobs("bob"))
-        with lying("sbatch", answer):
-            submitting = asyncio.create_task(until_told("sbatch"))
-            await asyncio.sleep(0)
-            await bob.press_start({"profile": "held"})
-            await submitting
-            hub.kill()
+        with lying("sbatch", "taken-and-hang"):
+            await press_and_kill(hub, bob)
         hub.start()
-        job = await submitted(hub, "bob", known)
-        await until_said(bob, rf"Job {job} waits")
-        release(hub, job)
-        await until_ready(bob)
-        assert hub.jobs("bob") == [job]
+        await one_job_opens(hub, bob)
+
+
+async def test_a_hub_killed_while_its_job_is_still_being_submitted_makes_no_second(hub: LiveHub) -> None:
+    async with person(hub, "bob") as bob:
+        with lying("sbatch", "wait"):
+            await press_and_kill(hub, bob)
+            hub.start()
+            await until_said(bob, "No certain answer came to the submission; looking for the job")
+            assert hub.jobs("bob") == []
+        await one_job_opens(hub, bob)
+
+
+async def press_and_kill(hub: LiveHub, walk: Walk) -> None:
+    """The hub is killed while it waits for sbatch."""
+    submitting = asyncio.create_task(until_told("sbatch"))
+    await asyncio.sleep(0)
+    await walk.press_start({"profile": "held"})
+    await submitting
+    hub.kill()
+
+
+async def one_job_opens(hub: LiveHub, walk: Walk) -> None:
+    """The start goes on by itself, with the one job that there is."""
+    job = await submitted(hub, walk.person)
+    await until_said(walk, rf"Job {job} waits")
+    release(hub, job)
+    await until_ready(walk)
+    assert hub.jobs(walk.person) == [job]
 
 
 async def test_a_killed_proxy_comes_back_with_its_routes(

@@ -1,8 +1,7 @@
 """Without slurmdbd sessions start, run and end, and are explained from the queue; with it again, in full.
 
-Where the watch waits for accounting (`Watch._account` in the place of `Watch._look_into_accounting`) nobody's
-start goes on while sacct hangs. Without `Endings._learn`, or where an end without a time counts for
-`_accounted` of `schedulers/slurm.py`, nobody ever reads who cancelled the session that ended meanwhile.
+Without `Endings._learn`, or where an end without a time counts for `_accounted` of `schedulers/slurm.py`,
+nobody ever reads who cancelled the session that ended meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.fault.on_slurm import asked, hanging, lying, page, person, told, until, until_asked
+from tests.fault.on_slurm import asked, page, person, until
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import RealCluster
 
@@ -19,7 +18,6 @@ from clusterhub.hub.walkthrough import Walk
 
 A_MINUTE = 5
 """Questions to accounting, at the most: first every 15 s, then ever more rarely."""
-LOOKS = 3
 
 
 @contextmanager
@@ -70,16 +68,3 @@ async def test_sessions_start_run_and_end_without_accounting_and_are_explained_b
         await until_page_says(alice, "cancelled by you")
         printed, _ = await bob.run_cell("print(6 * 7)")
         assert printed.strip() == "42"
-
-
-async def test_accounting_that_hangs_keeps_no_start_waiting(hub: LiveHub) -> None:
-    async with person(hub, "alice") as alice, person(hub, "bob") as bob:
-        await alice.start({"profile": "debug"})
-        [job] = hub.jobs("alice")
-        before = told("sacct")
-        with lying("sacct", "hang"):
-            hub.cancel(job, "alice")
-            await until_page_says(alice, "was cancelled")
-            await until_asked("squeue", LOOKS)
-            assert hanging(hub) == told("sacct") - before == 1, "the looks waited for accounting"
-            await bob.start({"profile": "debug"})

@@ -122,8 +122,6 @@ class Storm:
             say(f"  {jobs} jobs run, with {self.running + count - len(failed)} sessions that answer")
         if taken_back := crowd.taken_back():
             say(f"  Slurm took {taken_back} jobs back, whose node did not launch them in time")
-        say(f"{crowd.system}, {crowd.kind}: end of the hub and its jobs")
-        crowd.stop()
         run: Run = {"system": crowd.system, "kind": crowd.kind}
         if self.running:
             run["running"] = self.running
@@ -135,6 +133,8 @@ class Storm:
         }
         run |= used
         say(f"  {run}")
+        say(f"{crowd.system}, {crowd.kind}: end of the hub and its jobs")
+        crowd.stop()
         return run
 
     def _cpu_seconds(self, process: int) -> dict[str, float]:

@@ -9,8 +9,10 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import HealthCheckHandler
 from jupyterhub.utils import maybe_future
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from tornado.web import HTTPError
 
+from clusterhub.hub.activity import note_activity
 from clusterhub.hub.availability import WORDS, Availability
 from clusterhub.hub.database import bound_answers, is_outage
 from clusterhub.spawner.clusters import SETTING, Clusters
@@ -106,6 +108,17 @@ class Hub(JupyterHub):
             (pattern, gated(handler) if issubclass(handler, BaseHandler) else handler, *rest)
             for pattern, handler, *rest in self.handlers
         ]
+
+    async def update_last_activity(self) -> None:
+        """As JupyterHub does it every five minutes, but the hub answers meanwhile."""
+        routes = await self.proxy.get_all_routes()
+        try:
+            await note_activity(self.db, self.users.values(), [route["data"] for route in routes.values()])
+        except SQLAlchemyError as error:
+            self.log.warning("When sessions were last used is not noted now: %s", error)
+            self.db.rollback()
+            return
+        await self.proxy.check_routes(self.users, self._service_map, routes)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from tests.fault.on_slurm import (
     place,
     release,
     submitted,
+    told,
     until_ready,
     until_said,
     until_told,
@@ -71,11 +72,12 @@ async def test_a_hub_killed_before_it_hears_of_a_job_that_is_taken_makes_no_seco
 
 async def test_a_hub_killed_while_its_job_is_still_being_submitted_makes_no_second(hub: LiveHub) -> None:
     async with person(hub, "bob") as bob:
+        before = told("sbatch")
         with lying("sbatch", "wait"):
             await press_and_kill(hub, bob)
             hub.start()
             await until_said(bob, "No certain answer came to the submission; looking for the job")
-            assert hub.jobs("bob") == []
+            assert (told("sbatch") - before, hub.jobs("bob")) == (1, [])
         await one_job_opens(hub, bob)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.fault.conftest import until
+from tests.fault.conftest import running_demo, until
 from tests.fault.databases import FAULTS, Faulty, postgresql_stopped, sqlite_locked
 
 from clusterhub.hub.walkthrough import Walk, WalkFailed
@@ -201,3 +201,49 @@ async def is_told(walk: Walk) -> bool:
 async def is_pending(walk: Walk, server: str) -> bool:
     """True while that server is being started."""
     return (await walk.model())["servers"].get(server, {}).get("pending") == "spawn"
+
+
+FAILS_ONCE = """\
+import sqlite3
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+@event.listens_for(Engine, "before_cursor_execute")
+def fail_once(_connection, _cursor, statement, *_):
+    armed = Path("{armed}")
+    if statement.startswith("{beginning}") and armed.exists():
+        armed.unlink()
+        raise sqlite3.OperationalError("database is locked")
+"""
+"""A fake, for what cannot be timed: the database goes away right before a statement of JupyterHub's."""
+
+
+@pytest.mark.parametrize("beginning", ["INSERT INTO servers", "INSERT INTO api_tokens", "UPDATE servers SET"])
+async def test_a_start_that_cannot_be_noted_loses_no_job_and_can_be_pressed_again(
+    beginning: str, tmp_path: Path
+) -> None:
+    """The last of them is the session's URL: without `ClusterSpawner._taken_up` its job waits in vain."""
+    armed = tmp_path / "armed"
+    drop_in = tmp_path / "demo" / "conf.d" / "fails.py"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text(FAILS_ONCE.format(armed=armed, beginning=beginning))
+    with running_demo(tmp_path / "demo") as demo:
+        async with Walk.begin(demo.url, getpass.getuser()) as walk:
+            await walk.log_in(demo.password)
+            armed.touch()
+            if beginning.startswith("INSERT"):
+                with pytest.raises(WalkFailed, match=WORDS):
+                    await walk.press_start({"profile": "small"})
+                await until_answered(walk)
+                assert demo.jobs == []
+                await walk.start({"profile": "small"})
+            else:
+                await walk.press_start({"profile": "small"})
+            await until(lambda: not armed.exists())
+            await until_answered(walk)
+            await until_ready(walk, "")
+            printed, _ = await walk.run_cell("print(6 * 7)")
+            assert printed == "42\n"
+            assert [record["state"] for record in demo.records()] == ["running"]
+            await walk.stop()

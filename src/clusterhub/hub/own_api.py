@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,10 +24,11 @@ LONGEST_PAUSE = 5.0
 """Seconds between two tries while the hub does not answer, growing from the one to the other."""
 
 PATIENCE = 120.0
-"""Seconds that it is tried for."""
+"""Seconds that it is tried for, from the moment when the hub is there, and its database."""
 
-NOT_NOW = (400, 502, 503)
-"""400 is JupyterHub's answer to a start while the former server is still being stopped."""
+AWAY = (502, 503)
+NOT_NOW = 400
+"""JupyterHub's answer to a start while the former server is still being stopped."""
 
 
 class OwnApi:
@@ -56,22 +58,24 @@ class OwnApi:
         headers = {"Authorization": f"token {self.token}"}
         try:
             async with aiohttp.ClientSession(headers=headers) as http:
-                await asyncio.wait_for(_until_taken(http, method, self.url + path), PATIENCE)
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+                await _until_taken(http, method, self.url + path)
+        except aiohttp.ClientError as error:
             raise ClusterhubError(
                 f"The hub did not take a request of its own: {error}.", where=path
             ) from None
 
 
 async def _until_taken(http: aiohttp.ClientSession, method: str, url: str) -> None:
-    pause = PAUSE
+    pause, deadline = PAUSE, time.monotonic() + PATIENCE
     while True:
         try:
             async with http.request(method, url) as answer:
-                if answer.status not in NOT_NOW:
+                if answer.status in AWAY:
+                    deadline = time.monotonic() + PATIENCE
+                elif answer.status != NOT_NOW or time.monotonic() > deadline:
                     answer.raise_for_status()
                     return
-        except aiohttp.ClientConnectionError:
-            pass  # it reads its database before it listens
+        except (aiohttp.ClientConnectionError, asyncio.TimeoutError):
+            deadline = time.monotonic() + PATIENCE  # it reads its database before it listens
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)

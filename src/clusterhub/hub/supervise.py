@@ -142,6 +142,8 @@ class Supervisor:
         self.log = log
         """The file that takes what the processes print; None for this terminal."""
         self._ending = asyncio.Event()
+        self._had_database = False
+        """True once there was one: then a hub that is started again must not make another, empty one."""
 
     def end(self) -> None:
         """Asks `run` to end the processes and return."""
@@ -168,16 +170,17 @@ class Supervisor:
     async def _keep(self, role: Role) -> None:
         while not self._ending.is_set():
             if role.name == "hub":
-                await self._until_database(may_be_new=not role.deaths)
+                await self._until_database()
                 if self._ending.is_set():
                     return
             if role.name == "proxy":
                 proxy_socket(self.site).unlink(missing_ok=True)  # left behind by a proxy that was killed
             process = await self._start(role)
-            routing = asyncio.create_task(self._ensure_routes()) if role.name == "proxy" else None
+            beside = asyncio.create_task(
+                self._ensure_routes() if role.name == "proxy" else self._see_database()
+            )
             status = await self._until_ended(process)
-            if routing is not None:
-                routing.cancel()
+            beside.cancel()
             if self._ending.is_set():
                 return
             if not role.may_restart(time.monotonic()) and not await self._is_for_want_of_database(role):
@@ -192,7 +195,7 @@ class Supervisor:
             )
             await asyncio.sleep(min(2.0 ** (len(role.deaths) - 2), 5.0))
 
-    async def _until_database(self, *, may_be_new: bool) -> None:
+    async def _until_database(self) -> None:
         """Returns once the hub's database can be used, or when the processes are to end.
 
         JupyterHub ends where it cannot; the proxy runs meanwhile, and sessions are reached through it.
@@ -200,22 +203,30 @@ class Supervisor:
         database, told_at = Database.of(self.site), float("-inf")
         while not self._ending.is_set():
             try:
-                await asyncio.to_thread(database.check, thoroughly=True, may_be_new=may_be_new)
+                await asyncio.to_thread(database.check, thoroughly=True, may_be_new=not self._had_database)
             except DatabaseAway as away:
                 if time.monotonic() - told_at > REMINDER:
                     told_at = time.monotonic()
                     self.say(f"The hub waits for its database. {away}")
             else:
-                return
+                break
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), DATABASE_PAUSE)
+
+    async def _see_database(self) -> None:
+        """Notes that the hub has made its database, or had it."""
+        file = Database.of(self.site).file
+        while file is not None and not file.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(SOCKET_PAUSE)
+        self._had_database = True
 
     async def _is_for_want_of_database(self, role: Role) -> bool:
         """True where the hub ends because of its database: then it is started again however often it did."""
         if role.name != "hub":
             return False
         try:
-            await asyncio.to_thread(Database.of(self.site).check, thoroughly=True)
+            database = Database.of(self.site)
+            await asyncio.to_thread(database.check, thoroughly=True, may_be_new=not self._had_database)
         except DatabaseAway:
             return True
         return False

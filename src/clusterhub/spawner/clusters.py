@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -76,6 +76,16 @@ class RunningCluster:
     munge_uid: int | None
 
 
+@dataclass(frozen=True)
+class Served:
+    """A session that serves, although JupyterHub does not know it."""
+
+    job: str
+    endpoint: str
+    restart: int
+    token: str = field(repr=False)
+
+
 class Clusters:
     """All that a hub holds to start, see and stop sessions; one for each hub, made before its loop runs."""
 
@@ -90,6 +100,7 @@ class Clusters:
         self._on_interrupted = on_interrupted
         self._interrupted: set[tuple[str, str]] = set()
         self._unheard: dict[tuple[str, str], float] = {}
+        self._served: dict[tuple[str, str], Served] = {}
         self.until_database: Callable[[], Awaitable[None]] = _at_once
         """Returns once the hub's database can be read and written."""
         self.state_directory = Path(site.hub.state_directory)
@@ -113,19 +124,28 @@ class Clusters:
             commands=cluster.commands,
         )
 
-    def interrupt(self, person: str, server: str, *, unheard: bool = False) -> None:
+    def interrupt(
+        self, person: str, server: str, *, unheard: bool = False, served: Served | None = None
+    ) -> None:
         """A start or session of that server is to be gone on with: its job may be in the queue.
 
         ``unheard``: or may yet come into it, as an earlier hub may have been submitting it when it ended.
+        ``served``: it serves already, and JupyterHub does not know it.
         """
         if unheard:
             self._unheard[person, server] = time.monotonic() + self.broker.seconds
         self._interrupted.add((person, server))
+        if served is not None:
+            self._served[person, server] = served
         self._on_interrupted(person, server)
 
     def unheard_until(self, person: str, server: str) -> float:
         """Until then (`time.monotonic`) what an earlier hub had asked of the helper may bring a job."""
         return self._unheard.get((person, server), 0.0)
+
+    def take_served(self, person: str, server: str) -> Served | None:
+        """The session that served when its server was interrupted, once."""
+        return self._served.pop((person, server), None)
 
     def take_interrupted(self, person: str, server: str) -> bool:
         """True once for each server that was interrupted."""

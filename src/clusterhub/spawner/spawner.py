@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner
-from sqlalchemy.exc import OperationalError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 from traitlets import Float, default
 
 from clusterhub.audit.events import FAILED, REFUSED, StartFailed
@@ -19,8 +19,9 @@ from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.schedulers.model import JobState, SchedulerError, SubmitRefused, SubmitUnreached
 from clusterhub.schedulers.watch import Watch
-from clusterhub.spawner.boarding import Later, Question, Refused
-from clusterhub.spawner.clusters import ACCOUNT_AGE, SETTING, Clusters
+from clusterhub.spawner.boarding import Question, Refused
+from clusterhub.spawner.clusters import ACCOUNT_AGE
+from clusterhub.spawner.durable import Durable
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.following import Following
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
@@ -28,7 +29,6 @@ from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
 from clusterhub.spawner.restored_server import RestoredServer
 from clusterhub.spawner.session_state import SessionState, session_state
-from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import time_left
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ AWAY_PERCENT = 90
 """How far a session is that has served and cannot be visited just now."""
 
 
-class ClusterSpawner(Spawner):
+class ClusterSpawner(Durable, Spawner):
     """One person's server, running as one job."""
 
     reach_interval = Float(
@@ -56,16 +56,9 @@ class ClusterSpawner(Spawner):
         """,
     ).tag(config=True)
 
-    job_id = ""
-    endpoint = ""
-    """URL where the session serves; empty until it has said so."""
-    restart = 0
-    """How often the scheduler had restarted the job when the session began to serve."""
     cluster_name = ""
     profile_name = ""
 
-    user_options: Any
-    api_token: Any
     _goes_on = False
     """True for a start that goes on with one that was interrupted."""
     _begins_anew = False
@@ -75,25 +68,11 @@ class ClusterSpawner(Spawner):
     _is_over = False
     """True once JupyterHub was told that the job has ended."""
     _launch: Launch | None = None
-    _tag: Tag | None = None
-    _saving: asyncio.Task[None] | None = None
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._launched = asyncio.Event()
         self.following = Following(self)
-
-    @property
-    def clusters(self) -> Clusters:
-        """What the hub holds for its clusters."""
-        clusters: Clusters = self.user.settings[SETTING]
-        return clusters
-
-    @property
-    def tag(self) -> Tag:
-        """By which this session's job is found in the queue."""
-        # Kept: the names come from the database, which may be away.
-        return self._tag or self.clusters.tag(self.user.name, self.name)
 
     @default("env_keep")
     def _env_keep(self) -> list[str]:
@@ -116,10 +95,11 @@ class ClusterSpawner(Spawner):
             self._launch = await self._persistently(self._prepare)
             self._launched.set()
             self.job_id = await self._persistently(self._launch.ensure_job)
-            self._save_state()
-            url = await self._launch.until_ready()
+            self.save_state()
+            url = self.taken_up() or await self._launch.until_ready()
             # JupyterHub notes the URL next; where it could not, it would end the job.
             await self.clusters.until_database()
+            self.see_it_noted()
             return url
         except ClusterhubError as error:
             self.clusters.boarding.forget(str(self.tag))
@@ -166,8 +146,8 @@ class ClusterSpawner(Spawner):
         self.user_options = choice.as_options()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
         # At once: what is not committed JupyterHub takes back when any request ends, and reads all anew.
-        self._save_state()
-        given = Given(self._session_environment, self._owns_token, self._note_endpoint)
+        self.save_state()
+        given = Given(self._session_environment, self._owns_token, self.note_endpoint)
         return Launch(
             self.clusters,
             tag=self.tag,
@@ -201,11 +181,6 @@ class ClusterSpawner(Spawner):
         choice = self.user_options if isinstance(self.user_options, Mapping) else {}
         return Session(self.tag, self.cluster_name, self.profile_name, self.job_id, choice)
 
-    def _note_endpoint(self, url: str, restart: int) -> None:
-        self.endpoint, self.restart = url, restart
-        if not self._save_state():
-            raise Later("The hub cannot note in its database now that the session serves.")
-
     async def get_url(self) -> str:
         """Where the session is, if JupyterHub was stopped before it had noted that itself."""
         return str(self.endpoint + self.server.base_url if self.endpoint else self.server.url)
@@ -214,29 +189,6 @@ class ClusterSpawner(Spawner):
         environment: dict[str, str] = self.get_env()
         environment["JUPYTERHUB_SERVICE_URL"] = url + self.server.base_url
         return environment
-
-    def _save_state(self) -> bool:
-        """Makes the job's id durable now: JupyterHub itself does so only when the server is ready.
-
-        False where the database does not take it; then it is saved when the database can be used again.
-        """
-        try:
-            self.orm_spawner.state, self.orm_spawner.user_options = self.get_state(), self.user_options
-            self.db.commit()
-        except SQLAlchemyError as error:
-            self.log.warning("The job of %s is not noted yet: %s", self.tag, error)
-            self.db.rollback()
-            if self._saving is None or self._saving.done():
-                self._saving = asyncio.create_task(self._save_later())
-            return False
-        return True
-
-    async def _save_later(self) -> None:
-        saved = False
-        while self.job_id and not saved:
-            await asyncio.sleep(LOOK_PAUSE)
-            await self.clusters.until_database()
-            saved = not self.job_id or self._save_state()
 
     def get_state(self) -> dict[str, Any]:
         """What a restarted hub needs to know of a session; everything else is in the queue."""
@@ -367,6 +319,9 @@ class ClusterSpawner(Spawner):
         self._note_submission()
         self.clusters.boarding.forget(str(self.tag))
         if not self.job_id or self.cluster_name not in self.clusters.site.clusters:
+            return
+        if self.is_unnoted:
+            await self.leave_running()
             return
         await self.clusters.cancellations.cancel(self.cluster_name, self.tag.person, self.job_id)
         await self.clusters.endings.remember_stop(self._session)

@@ -127,3 +127,27 @@ async def test_what_was_to_end_on_a_cluster_that_is_not_in_the_site_is_kept(tmp_
     cluster.over.set()
     await settled(following)
     assert json.loads(path.read_text()) == [elsewhere]
+
+
+async def test_a_full_disk_stops_no_cancel_and_what_was_kept_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake of the disk: without the handling a person who presses Stop gets the error."""
+    path = tmp_path / cancellations.FILE
+    cluster = Cluster(failures=1)
+    full = True
+
+    def fsync(_: int) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("clusterhub.spawner.cancellations.os.fsync", fsync)
+    path.write_text("[]")
+    cancelled = follow(cluster, path)
+    await cancelled.cancel("main", "alice", "7")
+    assert path.read_text() == "[]"
+    full = False
+    await asyncio.wait_for(cluster.tries.get(), 10)
+    await asyncio.wait_for(cluster.tries.get(), 10)
+    assert [each["job"] for each in json.loads(path.read_text())] == ["7"]
+    cluster.over.set()

@@ -20,6 +20,7 @@ from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers import command, ledger
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.budget import Budget
+from clusterhub.schedulers.changes import Changes
 from clusterhub.schedulers.counting import Counting
 from clusterhub.schedulers.ledger import Ledger
 from clusterhub.schedulers.model import CommandResult, Job, JobState, SchedulerError, Snapshot
@@ -124,6 +125,7 @@ class Watch:
         self._wanted: list[asyncio.Future[None]] = []
         self._nudge = asyncio.Event()
         self._swapped = asyncio.Event()
+        self._changes = Changes()
         self._last_look: float | None = None
         self._spread = 1.0
         self._account_at = 0.0
@@ -217,6 +219,12 @@ class Watch:
         if self.snapshot is after:
             await self._wait(self._swapped, timeout)
         return self.snapshot
+
+    def job_changed(self, job_id: str) -> asyncio.Future[None]:
+        """Done when a look shows the job otherwise than it is now, or that it is over; to be cancelled by
+        whoever does not wait any more."""
+        self.expect(job_id)
+        return self._changes.of(job_id)
 
     async def until_over(self, job_id: str, timeout: float | None = None) -> Job | None:
         """The job's ending; None where it is not over after so many seconds."""
@@ -354,7 +362,8 @@ class Watch:
         return await self._run(resolved, environment=environment, timeout=self.timeout)
 
     def _swap(self, new: Ledger) -> None:
-        self._ledger = new
+        before, self._ledger = self._ledger, new
+        self._changes.tell(before, new)
         swapped, self._swapped = self._swapped, asyncio.Event()
         swapped.set()
 

@@ -28,6 +28,7 @@ from clusterhub.spawner.cancellations import FILE as CANCELLATIONS_FILE
 from clusterhub.spawner.cancellations import Cancellations
 from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
+from clusterhub.spawner.reach import Nodes
 from clusterhub.spawner.tags import Tag
 
 log = logging.getLogger("clusterhub")
@@ -106,6 +107,7 @@ class Clusters:
         self.state_directory = Path(site.hub.state_directory)
         self.audit = AuditLog(site.hub.audit_log)
         self.boarding = Boarding()
+        self.nodes = Nodes()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
         self._clusters = {

@@ -8,7 +8,7 @@ it knows how to show, and how to stop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from clusterhub.schedulers.model import Job, JobState, Snapshot
@@ -19,6 +19,9 @@ from clusterhub.spawner.reach import Reach
 if TYPE_CHECKING:
     from clusterhub.spawner.spawner import ClusterSpawner
 
+AGAIN = 5.0
+"""Seconds until a route that could not be changed is tried again."""
+
 
 class Following:
     """Follows the job of one spawner from the moment it serves."""
@@ -27,7 +30,7 @@ class Following:
         self._spawner = spawner
         self._task: asyncio.Task[None] | None = None
         self._reach: Reach | None = None
-        self._doubted = asyncio.Event()
+        self._doubted: asyncio.Future[None] | None = None
         self._changed = asyncio.Event()
         self._back: asyncio.Future[None] | None = None
         """JupyterHub's start that takes its time; None while the session can be visited."""
@@ -68,9 +71,10 @@ class Following:
 
     def doubt(self) -> None:
         """Somebody could not reach the session: see whether anybody can."""
-        if self._reach is not None:
+        if self._reach is not None and self._spawner.reach_interval:
             self._reach.doubt()
-            self._doubted.set()
+            if self._doubted is not None and not self._doubted.done():
+                self._doubted.set_result(None)
 
     async def messages(self) -> AsyncIterator[Absence]:
         """Why the session cannot be visited now, and each time that this changes, until it can."""
@@ -84,21 +88,9 @@ class Following:
         watch = spawner.watch
         if watch is None:
             return
-        reach = self._reach = Reach(spawner.endpoint, spawner.reach_interval)
-        while not spawner.job_is_gone:
-            snapshot = watch.snapshot
-            job = snapshot.jobs.get(spawner.job_id)
-            try:
-                # One that ends, or whose state is not known, stays as it is shown.
-                if job is None or job.state.is_live:
-                    await self._show(absence_of(job, reachable=reach.reachable))
-            except Exception:
-                # Such as a proxy that is away. The next round tries again.
-                spawner.log.exception("The route of %s cannot be changed now", spawner.tag)
-            suspended = job is not None and job.state is JobState.SUSPENDED
-            await self._next_event(watch, snapshot, None if suspended else reach.delay)
-            if not suspended and await reach.fails() and (reach.failures == 1 or _ends(job)):
-                self._look_at_queue(watch)
+        reach = self._reach = Reach(spawner.endpoint)
+        with spawner.clusters.nodes.watched(spawner.endpoint, spawner.reach_interval, self.doubt):
+            await self._until_gone(watch, reach)
         # JupyterHub says so only once the route is gone: a start in that moment would be stopped as well.
         spawner._stop_pending = True
         try:
@@ -106,13 +98,40 @@ class Following:
         finally:
             spawner._stop_pending = False
 
+    async def _until_gone(self, watch: Watch, reach: Reach) -> None:
+        """Returns when the run of the job that serves is over. Wakes only when there is something to do."""
+        spawner = self._spawner
+        while True:
+            changed = watch.job_changed(spawner.job_id)
+            self._doubted = asyncio.get_running_loop().create_future()
+            if spawner.job_is_gone:
+                return
+            job = watch.snapshot.jobs.get(spawner.job_id)
+            shown = True
+            try:
+                # One that ends, or whose state is not known, stays as it is shown.
+                if job is None or job.state.is_live:
+                    shown = await self._show(absence_of(job, reachable=reach.reachable))
+            except Exception:
+                # Such as a proxy that is away.
+                spawner.log.exception("The route of %s cannot be changed now", spawner.tag)
+                shown = False
+            suspended = job is not None and job.state is JobState.SUSPENDED
+            pause = None if suspended else reach.delay
+            if not shown:
+                pause = AGAIN if pause is None else min(AGAIN, pause)
+            await asyncio.wait([changed, self._doubted], timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+            if not suspended and await reach.fails() and (reach.failures == 1 or _ends(job)):
+                self._look_at_queue(watch)
+
     def _look_at_queue(self, watch: Watch) -> None:
         """The job may have ended, or have been taken back. Not waited for: looks have their budget."""
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(watch.refresh())
 
-    async def _show(self, absence: Absence | None) -> None:
-        """Lets waiting page and route say this. Raises what the proxy's API does."""
+    async def _show(self, absence: Absence | None) -> bool:
+        """Lets page and route say this; False where that cannot be yet. Raises what the proxy does."""
         spawner = self._spawner
         proxy = spawner.user.settings["proxy"]
         if absence is None:
@@ -120,10 +139,10 @@ class Following:
                 await proxy.add_user(spawner.user, spawner.name)
                 self._routed = True
                 self._return()
-            return
+            return True
         if self._back is None:
             if spawner.pending:  # JupyterHub starts or stops it just now
-                return
+                return False
             spawner.log.warning("%s: %s", spawner.tag, absence.words)
             self._back = asyncio.get_running_loop().create_future()
             self._back.add_done_callback(self._given_up)
@@ -133,6 +152,7 @@ class Following:
         if self._routed:
             await proxy.delete_user(spawner.user, spawner.name)
             self._routed = False
+        return True
 
     def _return(self) -> None:
         back, self._back = self._back, None
@@ -156,17 +176,6 @@ class Following:
         self.absence = absence
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-    async def _next_event(self, watch: Watch, snapshot: Snapshot, delay: float | None) -> None:
-        """Returns when the queue changes, somebody doubts, or after so many seconds."""
-        waits: list[Awaitable[object]] = [self._doubted.wait(), watch.changed(snapshot, delay)]
-        tasks = [asyncio.ensure_future(wait) for wait in waits]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-        self._doubted.clear()
 
 
 def _ends(job: Job | None) -> bool:

@@ -1,4 +1,4 @@
-"""Whether a session's node can be reached from the hub: asked rarely, and closely once there is doubt."""
+"""Whether a session can be reached from the hub: its node is asked rarely, it itself once there is doubt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import asyncio
 import random
 import socket
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 CONNECT_TIMEOUT = 3.0
@@ -40,16 +43,13 @@ async def answers(url: str) -> bool:
 
 
 class Reach:
-    """What is known of the way to one session, and when to look again."""
+    """What is known of the way to one session, and when to look: only while there is doubt."""
 
-    def __init__(self, url: str, interval: float) -> None:
-        """``interval`` is in seconds, between looks while all is well; 0 for none at all."""
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._interval = interval
         self.failures = 0
         """How many looks in a row have failed."""
-        # Sessions of before a restart of the hub are not all looked at in the same moment.
-        self._due = time.monotonic() + random.uniform(0, interval)  # noqa: S311 - spreads them
+        self._due: float | None = None
         self._looked = 0.0
 
     @property
@@ -60,11 +60,12 @@ class Reach:
     @property
     def delay(self) -> float | None:
         """Seconds until the next look; None where none is to be made."""
-        return max(0.0, self._due - time.monotonic()) if self._interval else None
+        return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     def doubt(self) -> None:
         """Somebody could not reach it: look at once, unless that has just been done."""
-        self._due = min(self._due, max(time.monotonic(), self._looked + DOUBT_PAUSE))
+        soon = max(time.monotonic(), self._looked + DOUBT_PAUSE)
+        self._due = soon if self._due is None else min(self._due, soon)
 
     async def fails(self) -> bool:
         """Looks, if that is due; true where that failed."""
@@ -73,8 +74,52 @@ class Reach:
         self.failures = 0 if await answers(self._url) else self.failures + 1
         self._looked = time.monotonic()
         if not self.failures:
-            pause = self._interval * random.uniform(0.8, 1.2)  # noqa: S311 - spreads them
+            self._due = None
         else:
-            pause = DOUBT_PAUSE if self.reachable else AWAY_PAUSE
-        self._due = self._looked + pause
+            self._due = self._looked + (DOUBT_PAUSE if self.reachable else AWAY_PAUSE)
         return self.failures > 0
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A session on a node."""
+
+    url: str
+    doubt: Callable[[], None]
+    """Called when there may be no way to the node."""
+
+
+class Nodes:
+    """Looks at each node where sessions are, however many those are: at any one of them in turn."""
+
+    def __init__(self) -> None:
+        self._followers: dict[str, list[Follower]] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+
+    @contextmanager
+    def watched(self, url: str, interval: float, doubt: Callable[[], None]) -> Iterator[None]:
+        """While this holds the node of that URL is looked at every so many seconds; 0 for never."""
+        if not interval:
+            yield
+            return
+        node, follower = urlsplit(url).hostname or "", Follower(url, doubt)
+        self._followers.setdefault(node, []).append(follower)
+        if node not in self._looking:
+            self._looking[node] = asyncio.create_task(self._look(node, interval))
+        try:
+            yield
+        finally:
+            self._followers[node].remove(follower)
+            if not self._followers[node]:
+                del self._followers[node]
+                self._looking.pop(node).cancel()
+
+    async def _look(self, node: str, interval: float) -> None:
+        # After a restart of the hub not all are looked at in the same moment.
+        await asyncio.sleep(random.uniform(0, interval))  # noqa: S311 - spreads them
+        while True:
+            # Not always the same one: it may be the only one that does not answer.
+            if not await answers(random.choice(self._followers[node]).url):  # noqa: S311 - as above
+                for follower in tuple(self._followers[node]):
+                    follower.doubt()
+            await asyncio.sleep(interval * random.uniform(0.8, 1.2))  # noqa: S311 - as above

@@ -49,10 +49,11 @@ class ClusterSpawner(Durable, Spawner):
     reach_interval = Float(
         30.0,
         help="""
-        Seconds between two looks whether the hub can reach a session's node; 0 for none.
+        Seconds between two looks whether the hub can reach a node where sessions are; 0 for none.
 
-        Each look is one TCP connection that is closed at once. People who visit a session that cannot be
-        reached are told so, and their page goes on when it can.
+        Each look is one TCP connection that is closed at once; only where it fails each session of the node
+        is looked at. People who visit a session that cannot be reached are told so, and their page goes on
+        when it can.
         """,
     ).tag(config=True)
 

@@ -34,7 +34,8 @@ async def test_a_process_that_is_stopped_can_be_reached_and_one_that_is_gone_can
 @pytest.mark.usefixtures("at_once")
 async def test_a_session_is_out_of_reach_only_after_several_looks_and_back_after_one() -> None:
     listener, url = listening()
-    way = Reach(url, interval=1e-6)
+    way = Reach(url)
+    way.doubt()
     listener.close()
     for count in range(1, FAILURES + 1):
         assert await _look(way)
@@ -50,21 +51,52 @@ async def _look(way: Reach) -> bool:
     return await way.fails()
 
 
-async def test_a_doubt_brings_the_next_look_forward_but_not_one_upon_the_other() -> None:
+async def test_a_doubt_brings_a_look_but_not_one_upon_the_other() -> None:
     listener, url = listening()
     with listener:
-        way = Reach(url, interval=3600)
+        way = Reach(url)
+        assert way.delay is None
+        assert not await way.fails()
         way.doubt()
         assert way.delay == 0
         assert not await way.fails()
+        assert way.delay is None
         way.doubt()
         assert way.delay is not None
         assert 0 < way.delay <= reach.DOUBT_PAUSE
 
 
-async def test_without_an_interval_nothing_is_looked_at() -> None:
-    way = Reach("http://127.0.0.1:1", interval=0)
-    way.doubt()
-    assert way.delay is None
-    assert not await way.fails()
-    assert way.reachable
+async def test_all_sessions_of_a_node_are_doubted_when_one_does_not_answer_and_looked_at_once_while_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node_answers = True
+    looks: list[str] = []
+    looked, doubted = asyncio.Event(), asyncio.Event()
+
+    async def answer(url: str) -> bool:
+        looks.append(url)
+        looked.set()
+        return node_answers
+
+    monkeypatch.setattr(reach, "answers", answer)
+    nodes = reach.Nodes()
+    doubts: list[str] = []
+
+    def doubt(who: str) -> None:
+        doubts.append(who)
+        doubted.set()
+
+    with (
+        nodes.watched("http://n1:1", 0.001, lambda: doubt("alice")),
+        nodes.watched("http://n1:2", 0.001, lambda: doubt("bob")),
+        nodes.watched("http://n2:1", 0, lambda: doubt("nobody asked")),
+    ):
+        await looked.wait()
+        assert doubts == []
+        assert {url.rpartition(":")[0] for url in looks} == {"http://n1"}
+        node_answers = False
+        await doubted.wait()
+        assert doubts[:2] == ["alice", "bob"]
+    looks.clear()
+    await asyncio.sleep(0.01)
+    assert looks == []

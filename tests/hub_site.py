@@ -27,8 +27,10 @@ SERVICE_TOKEN = "f" * 64
 
 DROP_IN = f"""\
 c.JupyterHub.services = [{{"name": "tests", "api_token": "{SERVICE_TOKEN}"}}]
-# The API answers a start after one second instead of ten where the session does not serve yet.
+# Sooner than usual, so that tests need not wait for it.
 c.Spawner.poll_interval = 5
+c.ClusterSpawner.reach_interval = 2
+# The API answers a start after one second instead of ten where the session does not serve yet.
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}
 c.JupyterHub.load_roles = [{{
     "name": "tests",

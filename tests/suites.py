@@ -1,4 +1,4 @@
-"""A pytest plugin: the suites' order and seconds, and tests that may not be skipped.
+"""A pytest plugin: the suites' order and seconds, shares of them, and tests that may not be skipped.
 
 ``scripts/test`` loads it; a file in ``tests/NAME/`` belongs to the suite NAME.
 """
@@ -22,13 +22,26 @@ def suite_of(path: Path) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--no-skips``."""
+    """Add ``--no-skips`` and ``--share``."""
     parser.addoption("--no-skips", action="store_true", help="a test that is skipped fails the run")
+    parser.addoption(
+        "--share", choices=("cluster", "rest"), help="only tests on the real cluster, or only the others"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start counting."""
+    config.addinivalue_line("markers", "on_cluster: asks for the real cluster while it runs")
     config.pluginmanager.register(_Suites(config), "clusterhub-suites")
+
+
+def _is_on_cluster(item: pytest.Item) -> bool:
+    """True for a test that the real cluster of this machine is made for; there is one at a time.
+
+    One that asks for the fixture only while it runs says so by a mark.
+    """
+    asks = "cluster" in getattr(item, "fixturenames", ())
+    return asks or item.get_closest_marker("on_cluster") is not None
 
 
 class _Suites:
@@ -39,7 +52,12 @@ class _Suites:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Quick suites first; within a suite the order stays."""
+        """Quick suites first; within a suite the order stays. Only the share that was asked for."""
+        share = self._config.getoption("--share")
+        if share is not None:
+            others = [item for item in items if _is_on_cluster(item) != (share == "cluster")]
+            items[:] = [item for item in items if item not in set(others)]
+            self._config.hook.pytest_deselected(items=others)
         place = {name: index for index, name in enumerate(ORDER)}
         items.sort(key=lambda item: place.get(suite_of(Path(item.location[0])), len(place)))
 

@@ -238,11 +238,13 @@ class Requests:
                 request = {"verb": "read-log", "person": person, "name": log}
                 return request if random.random() < 0.5 else {**request, "bytes": random.choice((1, 65536))}
             case 5:
-                return {"verb": random.choice(("list-logs", "account")), "person": person}
+                return {"verb": random.choice(("list-logs", "account", "disabled")), "person": person}
             case 6:
                 return {"verb": "remove-ticket", "person": person, "name": f"{random.choice(NAMES)}.ticket"}
             case _:
                 request = {"verb": "authenticate", "person": person, "password": random.choice(FRAGMENTS)}
+                if random.random() < 0.3:
+                    request["answers"] = random.choices(FRAGMENTS, k=random.randrange(3))
                 return request if random.random() < 0.5 else {**request, "address": "192.0.2.7"}
 
     def _submission(self, person: str) -> dict[str, Any]:

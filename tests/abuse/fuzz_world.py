@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.abuse.fuzz_requests import DIRECTIVE, ENGINE, PEOPLE, SESSIONS
 
-from clusterhub.privileged.helper import accounts, files, pam, person, verbs
+from clusterhub.privileged.helper import accounts, files, pam, person, shadow, verbs
 from clusterhub.privileged.helper.accounts import Caller
 from clusterhub.privileged.helper.configuration import Configuration
 
@@ -241,6 +241,7 @@ class Machine:
         monkeypatch.setattr(person, "signal", clock)
         monkeypatch.setattr(pam, "in_child", self._in_child)
         monkeypatch.setattr(pam, "ask_pam", self._ask_pam)
+        monkeypatch.setattr(shadow, "_entry", lambda _person: None)
         monkeypatch.setattr(subprocess, "Popen", self._popen)
         self.fake_os = FakeOs(self.world)
         monkeypatch.setattr(files, "os", self.fake_os)
@@ -266,9 +267,10 @@ class Machine:
         finally:
             self.world.account = before
 
-    def _ask_pam(self, service: str, name: str, password: str, address: str) -> dict[str, Any]:
+    def _ask_pam(self, service: str, name: str, answers: pam.Answers, address: str) -> dict[str, Any]:
+        password = answers.to("Password: ", hidden=True) or ""
         self.world.effects.append(Asked(service, name, password, address, self.world.account))
-        return {"reason": "", "code": 0, "messages": []}
+        return {"reason": "", "code": 0, "messages": [], "questions": []}
 
     def _popen(self, command: list[str], **how: Any) -> _Process:
         assert how["start_new_session"]

@@ -16,7 +16,7 @@ def slurm_engine(request: pytest.FixtureRequest) -> Iterator[SlurmEngine]:
     engine.end_all()
 
 
-@pytest.fixture(params=["local", "slurm"])
+@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.on_cluster)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "slurm":
         yield request.getfixturevalue("slurm_engine")

@@ -62,17 +62,23 @@ async def until_ready(walk: Walk, name: str = "") -> None:
 async def until_said(walk: Walk, pattern: str, name: str = "", patience: float = PATIENCE) -> str:
     """The first line like this on the waiting page; what it said before counts, as a person can read it."""
 
+    said: list[str] = []
+
     async def read() -> str:
         while True:
             try:
                 async for event in walk.progress(name):
-                    if re.search(pattern, event.get("message", "")):
-                        return str(event["message"])
+                    said.append(str(event.get("message", "")))
+                    if re.search(pattern, said[-1]):
+                        return said[-1]
             except (aiohttp.ClientError, WalkFailed):
                 pass  # the hub is on its way
             await asyncio.sleep(0.2)
 
-    return await asyncio.wait_for(read(), patience)
+    try:
+        return await asyncio.wait_for(read(), patience)
+    except asyncio.TimeoutError:
+        raise AssertionError(f"the page did not say {pattern!r} but: {said[-5:]}") from None
 
 
 async def page(walk: Walk, path: str = "home") -> str:

@@ -57,3 +57,21 @@ def test_an_expected_failure_is_no_skip(tests: Path) -> None:
 
 def test_pytests_own_summary_is_the_last_line(tests: Path) -> None:
     assert " passed in " in run(tests)[1].strip().splitlines()[-1]
+
+
+def test_each_test_belongs_to_one_of_the_two_shares(tests: Path) -> None:
+    (tests / "unit" / "test_unit.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef cluster(): pass\n"
+        "@pytest.fixture(params=['local', pytest.param('slurm', marks=pytest.mark.on_cluster)])\n"
+        "def engine(request): return request.param\n"
+        "def test_on_cluster(cluster): pass\n"
+        "def test_on_each(engine): pass\n"
+    )
+    code, on_cluster = run(tests, "--share=cluster")
+    assert code == 0
+    assert "2 passed, 2 deselected" in on_cluster
+    code, rest = run(tests, "--share=rest")
+    assert code == 0
+    assert "2 passed, 2 deselected" in rest
+    assert "test_on_each[local]" in rest

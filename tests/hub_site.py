@@ -54,8 +54,6 @@ def text(port: int) -> str:
         f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\npam_service = "{pam_services.CODE_LAST}"\n'
         'when_disabled = "stop"\n',
     )
-    return site + "".join(_profile(*each) for each in FURTHER_PROFILES)
-    site = site.replace('method = "pam"\n', f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\n')
     return site + LIGHT_PROFILE + "".join(_profile(*each) for each in FURTHER_PROFILES)
 
 

@@ -29,6 +29,7 @@ class Durable:
     will_resume: Any
     _stop_pending: Any
     _spawn_future: Any
+    _stop_future: Any = None
     get_state: Any
 
     job_id = ""
@@ -121,3 +122,23 @@ class Durable:
         self.api_token = served.token
         self.note_endpoint(served.endpoint, served.restart)
         return served.endpoint
+
+    def see_it_stopped(self) -> None:
+        """JupyterHub is about to note that the server is gone; where it cannot, it leaves it half stopped."""
+        self._noting = asyncio.create_task(self._see_it_stopped(self._stop_future))
+
+    async def _see_it_stopped(self, stop: asyncio.Future[None] | None) -> None:
+        if stop is None:
+            return
+        await asyncio.wait({stop})
+        if not self._is_kept:
+            return
+        self.log.warning("The stop of %s is not noted yet", self.tag)
+        await self.clusters.until_database()
+        if self._is_kept and not self._stop_pending:
+            await self.user.stop(self.name)
+
+    @property
+    def _is_kept(self) -> bool:
+        """True while JupyterHub has this very server in mind; it drops what it has stopped."""
+        return self.name in self.user.spawners and self.user.spawners[self.name] is self

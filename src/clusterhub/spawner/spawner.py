@@ -327,6 +327,7 @@ class ClusterSpawner(Durable, Spawner):
         await self.clusters.cancellations.cancel(self.cluster_name, self.tag.person, self.job_id)
         await self.clusters.endings.remember_stop(self._session)
         await self.clusters.until_database()
+        self.see_it_stopped()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the waiting page says: all of it so far, then what is added."""

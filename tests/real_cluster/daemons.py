@@ -19,7 +19,7 @@ START_TIMEOUT = 60.0
 
 # $1 file for the process id as the host sees it, $2 log, then the command. Detached from our session and
 # parent, so that the daemon belongs to the host's process 1.
-DETACHED = 'echo $$ >"$1"; exec >>"$2" 2>&1 </dev/null; shift 2; exec "$@"'
+DETACHED = 'echo $$ >"$1.new"; mv "$1.new" "$1"; exec >>"$2" 2>&1 </dev/null; shift 2; exec "$@"'
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,12 @@ def node_of(hub: LiveHub, job: str) -> str:
 def lose(hub: LiveHub, node: str) -> None:
     """The node's power fails, and the scheduler finds out; by itself it takes SlurmdTimeout for that."""
     hub.cluster.power_off(node)
-    hub.cluster.run("gateway", ["scontrol", "update", f"nodename={node}", "state=down", "reason=power"])
+    down = ["scontrol", "update", f"nodename={node}", "state=down", "reason=power"]
+    hub.cluster.run("gateway", down)
+    # What the node had sent before may put it back into service once (ReturnToService=2).
+    back = ["sinfo", "-h", "-n", node, "-t", "idle,alloc,mix", "-o", "%n"]
+    if processes.wait_until(lambda: bool(hub.cluster.run("gateway", back).stdout.strip()), 2, pause=0.2):
+        hub.cluster.run("gateway", down)
 
 
 async def test_a_session_whose_node_fails_begins_anew_on_another_also_past_a_killed_hub(

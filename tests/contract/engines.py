@@ -175,7 +175,8 @@ class SlurmEngine(Engine):
         return replace(request, directives=(f"--dependency=afterany:{blocker}",))
 
     def expire(self, job_id: str) -> None:
-        self._root("scontrol", "update", f"JobId={job_id}", "EndTime=now")
+        # Not "now": an end before the job's begin, which is in whole seconds too, is refused.
+        self._root("scontrol", "update", f"JobId={job_id}", "EndTime=now+1")
 
     def end_all(self) -> None:
         self._root("scancel", f"--name={self.scheduler.job_name}")  # type: ignore[attr-defined]  # a SlurmScheduler

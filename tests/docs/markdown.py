@@ -33,6 +33,24 @@ class CodeBlock:
     line: int
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of a table, the header's among them: its cells as they were written."""
+
+    cells: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """What stands under one heading of the second level, up to the next."""
+
+    title: str
+    rows: tuple[Row, ...]
+    """Of all its tables."""
+    paragraphs: tuple[str, ...]
+
+
 def pages() -> list[Path]:
     """Every page for readers: those beside the README, and the documentation."""
     return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
@@ -57,6 +75,27 @@ def code_blocks(page: Path) -> Iterator[CodeBlock]:
     for token in _tokens(page):
         if token.type == "fence":
             yield CodeBlock(token.info.strip(), token.content, (token.map or [0])[0] + 1)
+
+
+def sections(page: Path) -> Iterator[Section]:
+    """The page, taken apart at its headings of the second level; first what stands before these."""
+    title, rows, cells, paragraphs = "", list[Row](), list[str](), list[str]()
+    line = 0
+    for before, token in pairwise([*_tokens(page), Token("heading_open", "h2", 1)]):
+        if token.type == "heading_open" and token.tag == "h2":
+            yield Section(title, tuple(rows), tuple(paragraphs))
+            rows, paragraphs = [], []
+        elif token.type == "tr_open":
+            cells, line = [], (token.map or [0])[0] + 1
+        elif token.type == "tr_close":
+            rows.append(Row(tuple(cells), line))
+        elif token.type == "inline":
+            if before.type == "heading_open" and before.tag == "h2":
+                title = token.content
+            elif before.type in {"th_open", "td_open"}:
+                cells.append(token.content)
+            elif before.type == "paragraph_open":
+                paragraphs.append(token.content)
 
 
 def anchors(page: Path) -> set[str]:

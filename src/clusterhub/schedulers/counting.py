@@ -45,7 +45,8 @@ class Counting:
         self._now = now
         self._counted_at = -INTERVAL_AT_MOST
         self._counted: frozenset[str] = frozenset()
-        self._failures = 0
+        self._pause = INTERVAL
+        self._fails = False
         self._private: bool | None = None
         self._privacy_at = 0.0
 
@@ -54,8 +55,8 @@ class Counting:
         if not waiting or self._scheduler.positions() is None:
             return False
         now = self._now()
-        pause = min(INTERVAL * 2**self._failures, INTERVAL_AT_MOST)
-        if not self._failures and not waiting <= self._counted:
+        pause = self._pause
+        if not self._fails and not waiting <= self._counted:
             pause = FOR_NEWCOMERS
         return now - self._counted_at >= pause and self._budget.delay(now) <= 0
 
@@ -66,10 +67,10 @@ class Counting:
             positions = await self._count()
         except ClusterhubError as error:
             log.warning("How many jobs are ahead of others cannot be told: %s", error)
-            self._failures += 1
+            self._fails, self._pause = True, min(2 * self._pause, INTERVAL_AT_MOST)
             positions = NONE
         else:
-            self._failures = 0
+            self._fails, self._pause = False, INTERVAL
         self._counted_at = self._now()
         return positions
 

@@ -47,7 +47,7 @@ JITTER = 0.1
 """By this share an interval is longer or shorter at random, so that several hubs do not ask in step."""
 ACCOUNT_AGAIN = 15.0
 ACCOUNT_AGAIN_AT_MOST = 30.0
-"""Seconds until accounting is asked again, doubled with each failure in a row up to that."""
+"""Seconds until accounting is asked again, doubled with each failure up to that."""
 ACCOUNT_PATIENCE = 2.0
 """Seconds for which the next look waits for accounting, which answers in its own time on many sites."""
 ASKED_AT_ONCE = 500
@@ -129,7 +129,7 @@ class Watch:
         self._last_look: float | None = None
         self._spread = 1.0
         self._account_at = 0.0
-        self._account_failures = 0
+        self._account_pause = ACCOUNT_AGAIN
         self._counting = Counting(scheduler, self._ask, self._budget, self._clock.monotonic)
         self._count_task: asyncio.Task[None] | None = None
         self._accounting: asyncio.Task[None] | None = None
@@ -244,6 +244,7 @@ class Watch:
             try:
                 await self._look()
                 await self._look_into_accounting()
+                self._count_if_due()
             except Exception as error:
                 # A mistake of ours must not leave the hub blind: say so, and look again.
                 log.exception("A look at the queue failed")
@@ -251,7 +252,6 @@ class Watch:
             finally:
                 self._began = math.inf
                 self._serve(served)
-            self._count_if_due()
 
     @property
     def _longest_look(self) -> float:
@@ -322,18 +322,19 @@ class Watch:
         self._asked = asked
         try:
             answer = self.scheduler.parse_accounting(await self._ask(argv))
-        except ClusterhubError as error:
-            log.warning("Accounting does not answer: %s", error)
-            pause = min(ACCOUNT_AGAIN * 2**self._account_failures, ACCOUNT_AGAIN_AT_MOST)
-            self._account_failures += 1
-        else:
-            self._account_failures = 0
-            pause = ACCOUNT_AGAIN
             self._swap(ledger.accounted(self._ledger, asked, answer, now=self._clock.time()))
+        except Exception as error:
+            # Also a mistake of ours: the queue itself is seen, and sessions can start.
+            ours = not isinstance(error, ClusterhubError)
+            log.warning("Accounting does not answer: %s", error, exc_info=ours)
+            self._account_at = self._clock.monotonic() + self._account_pause
+            self._account_pause = min(2 * self._account_pause, ACCOUNT_AGAIN_AT_MOST)
+            return
         finally:
             self._asked = ()
-        if self._account_failures or self._ledger.to_account():
-            self._account_at = self._clock.monotonic() + pause
+        self._account_pause = ACCOUNT_AGAIN
+        if self._ledger.to_account():
+            self._account_at = self._clock.monotonic() + ACCOUNT_AGAIN
 
     def _count_if_due(self) -> None:
         """While somebody waits, count how many are ahead of them; looks go on meanwhile."""

@@ -8,9 +8,16 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from clusterhub.schedulers.counting import FOR_NEWCOMERS, INTERVAL, PRIVACY_AGAIN
+from clusterhub.schedulers.budget import Budget
+from clusterhub.schedulers.counting import (
+    FOR_NEWCOMERS,
+    INTERVAL,
+    INTERVAL_AT_MOST,
+    PRIVACY_AGAIN,
+    Counting,
+)
 from clusterhub.schedulers.model import CommandResult, Job, JobState, Position, SchedulerError
-from clusterhub.schedulers.watch import PER_MINUTE, Watch
+from clusterhub.schedulers.watch import BURST, PER_MINUTE, Watch
 
 from .clocks import FakeClock
 from .test_watch import Table
@@ -47,6 +54,9 @@ class Line(Table):
 
     def parse_privacy(self, result: CommandResult) -> bool:  # noqa: ARG002 - it lies on the table
         return self.private
+
+    async def run_at_once(self, argv: tuple[str, ...]) -> CommandResult:
+        return await self.run(argv, environment={}, timeout=0)
 
     def times(self, name: str) -> int:
         return sum(argv == (f"/bin/{name}",) for argv in self.asked)
@@ -170,3 +180,19 @@ async def test_looks_go_on_while_a_count_takes_its_time(watch: Watch, line: Line
         slow.set()
         await counted(watch, clock, 5)
         assert watch.snapshot.positions == {"7": PLACE}
+
+
+async def test_what_cannot_be_counted_for_weeks_is_tried_on(line: Line) -> None:
+    """A pause that is doubled a thousand times is no number any more."""
+    now = 0.0
+    counting = Counting(line, line.run_at_once, Budget(PER_MINUTE, BURST, now), lambda: now)
+    line.line_error = SchedulerError("garbage")
+    waiting = frozenset({"7"})
+    for _ in range(1100):
+        now += INTERVAL_AT_MOST
+        assert counting.is_due(waiting)
+        assert await counting.count(waiting) == {}
+    line.line_error = None
+    now += INTERVAL_AT_MOST
+    assert counting.is_due(waiting)
+    assert (await counting.count(waiting))["7"] == PLACE

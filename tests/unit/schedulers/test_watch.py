@@ -38,6 +38,8 @@ class Table(Scheduler):
         self.jobs: dict[str, Job] = {"7": RUNNING}
         self.accounts: dict[str, Job] | None = {}
         self.error: Exception | None = None
+        self.accounting_error: type[Exception] = SchedulerError
+        """Raised where there are no ``accounts``."""
         self.hold: asyncio.Event | None = None
         self.hold_accounting: asyncio.Event | None = None
         self.asked: list[tuple[str, ...]] = []
@@ -91,7 +93,7 @@ class Table(Scheduler):
 
     def parse_accounting(self, result: CommandResult) -> Mapping[str, Job]:  # noqa: ARG002 - it lies on the table
         if self.accounts is None:
-            raise SchedulerError("accounting is away")
+            raise self.accounting_error("accounting is away")
         return self.accounts
 
 
@@ -335,6 +337,23 @@ async def test_accounting_that_is_away_is_asked_twice_a_minute_at_the_most(
     asked = sum(argv[0] == "/bin/account" for argv in table.asked)
     assert 110 <= asked <= 125
     assert watch.is_over("7")
+
+
+@pytest.mark.parametrize("error", [SchedulerError, RuntimeError])
+async def test_accounting_may_fail_for_half_a_day_and_the_queue_is_seen_all_the_same(
+    watch: Watch, table: Table, clock: FakeClock, error: type[Exception]
+) -> None:
+    """A pause that is doubled a thousand times is no number any more; what is raised then hides the queue."""
+    table.accounts, table.accounting_error = None, error
+    table.jobs = {"7": Job("7", JobState.ENDED, outcome=Outcome.FAILED), "8": RUNNING}
+    for _ in range(12):
+        await clock.advance(3600)
+        assert watch.snapshot.error is None
+    table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.TIME_LIMIT)}
+    await clock.advance(60)
+    ending = watch.ending("7")
+    assert ending is not None
+    assert ending.outcome is Outcome.TIME_LIMIT
 
 
 async def test_accounting_that_does_not_answer_keeps_no_look_waiting(

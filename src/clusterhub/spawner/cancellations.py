@@ -121,9 +121,13 @@ class Cancellations:
                 try:
                     await self._try(doomed)
                     self._refused.discard(doomed)
-                except ClusterhubError as error:
+                except Exception as error:
+                    # Also for a mistake of ours no job is forgotten that is to end.
+                    ours = not isinstance(error, ClusterhubError)
                     self._refused.add(doomed)
-                    log.warning("Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error)
+                    log.warning(
+                        "Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error, exc_info=ours
+                    )
                     pause = REFUSED_PAUSE
                 tried.set()
                 if self._unsaved:

@@ -22,9 +22,9 @@ def problem_of(home: str, write: Callable[[str], None] | None = None) -> str:
 
     ``write`` tries to write into it.
     """
-    if not Path(home).is_dir():
-        return f"Your home directory {home} is not there on this node. {ASK}"
     try:
+        if not Path(home).is_dir():
+            return f"Your home directory {home} is not there on this node. {ASK}"
         (write or probe)(home)
     except OSError as error:
         if error.errno == errno.EDQUOT:

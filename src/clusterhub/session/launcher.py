@@ -27,6 +27,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import http.client
 import ipaddress
 import json
 import os
@@ -218,7 +219,7 @@ def ticket(settings: dict[str, Any], payload: str) -> str:
 
 
 def post(url: str, body: dict[str, Any], token: str = "", timeout: float = REQUEST_TIMEOUT) -> Any:
-    """Sends JSON, returns JSON. Raises urllib.error.HTTPError and OSError."""
+    """Sends JSON, returns JSON. Raises urllib.error.HTTPError, OSError and ValueError."""
     request = urllib.request.Request(  # noqa: S310 - the URL is the hub's, from the job script
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
@@ -229,15 +230,18 @@ def post(url: str, body: dict[str, Any], token: str = "", timeout: float = REQUE
     if url.startswith("https:"):
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
     opener = urllib.request.build_opener(*handlers)
-    with opener.open(request, timeout=timeout) as response:
-        return json.loads(response.read() or b"{}")
+    try:
+        with opener.open(request, timeout=timeout) as response:
+            return json.loads(response.read() or b"{}")
+    except http.client.HTTPException as error:  # such as the first half of an answer: its hub was killed
+        raise OSError("the hub's answer cannot be read: %s" % error) from None
 
 
 def refusal(error: urllib.error.HTTPError) -> str:
     """The hub's own words in an error reply, where it has some."""
     try:
         return str(json.loads(error.read())["message"])
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
         return "HTTP %d %s" % (error.code, error.reason)
 
 

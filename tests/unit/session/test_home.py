@@ -33,6 +33,11 @@ def test_a_home_that_is_not_there_is_said() -> None:
     assert "is not there on this node" in home.problem_of("/nowhere/alice")
 
 
+def test_a_home_that_cannot_even_be_looked_at_is_said_and_keeps_nobody_out() -> None:
+    """Such as one on a server of NFS that is gone (ESTALE); here its name is too long for a file system."""
+    assert "cannot be written to: File name too long" in home.problem_of(f"/home/{'x' * 300}")
+
+
 def test_a_good_home_is_found_good_and_left_as_it_was(tmp_path: Path) -> None:
     assert home.problem_of(str(tmp_path)) == ""
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ HUB_URL = "http://127.0.0.1:8081/hub"
 
 
 class Hub(ThreadingHTTPServer):
-    """A stand-in for the hub: answers each claim with the next status of a list."""
+    """A stand-in for the hub: answers each claim with the next status of a list; minus that: half of it."""
 
     daemon_threads = True
 
@@ -50,7 +50,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.claims.append(json.loads(body))
         status = self.server.statuses.pop(0)
-        self.send_response(status)
+        self.send_response(abs(status))
+        if status < 0:
+            self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(json.dumps({"message": f"said with {status}", "environment": {}}).encode())
 
@@ -172,6 +174,15 @@ def test_it_tries_again_while_the_hub_is_away_with_the_same_claim(hub: Hub) -> N
         launcher.claim(hub.settings, listener)
     assert len(hub.claims) == 3
     assert len({claim["claim"] for claim in hub.claims}) == 1
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_half_an_answer_of_a_hub_that_was_killed_is_none(hub: Hub, status: int) -> None:
+    """Where only OSError counts as trouble the job ends with the traceback of an IncompleteRead."""
+    hub.statuses = [-status, 200]
+    with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
+        launcher.claim(hub.settings, listener)
+    assert len(hub.claims) == 2
 
 
 def test_a_refusal_ends_it_with_the_hubs_own_words(hub: Hub) -> None:

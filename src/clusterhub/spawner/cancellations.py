@@ -126,7 +126,11 @@ class Cancellations:
                     ours = not isinstance(error, ClusterhubError)
                     self._refused.add(doomed)
                     log.warning(
-                        "Job %s of %s is not cancelled yet: %s", doomed.job, doomed.person, error, exc_info=ours
+                        "Job %s of %s is not cancelled yet: %s",
+                        doomed.job,
+                        doomed.person,
+                        error,
+                        exc_info=ours,
                     )
                     pause = REFUSED_PAUSE
                 tried.set()

@@ -80,9 +80,7 @@ async def test_a_cancel_that_was_taken_is_followed_to_the_jobs_end(tmp_path: Pat
 
 
 @pytest.mark.parametrize("error", [SchedulerError, RuntimeError])
-async def test_a_cancel_that_fails_is_tried_until_it_is_taken(
-    tmp_path: Path, error: type[Exception]
-) -> None:
+async def test_a_cancel_that_fails_is_tried_until_it_is_taken(tmp_path: Path, error: type[Exception]) -> None:
     """The latter stands for a mistake of ours: where it ends the task, the job is forgotten and goes on."""
     cluster = Cluster(failures=3, error=error)
     following = follow(cluster, tmp_path / "cancellations.json")

@@ -1,4 +1,4 @@
-"""What the checks of a site file found, put into an operator's words."""
+"""What the checks of a file found, put into an operator's words."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ _KEY_MARK = "[key]"
 
 
 def problems_in(
-    text: str, data: Mapping[str, Any], error: ValidationError | None, conflicts: Iterable[Conflict]
+    text: str,
+    data: Mapping[str, Any],
+    error: ValidationError | None,
+    conflicts: Iterable[Conflict] = (),
+    root: type[Section] = Site,
 ) -> list[Problem]:
-    """Every mistake, with its place in the text."""
-    words = _Words(data, positions_of(text), text.split("\n"))
+    """Every mistake, with its place in the text. ``root`` says what the file as a whole may have."""
+    words = _Words(data, positions_of(text), text.split("\n"), root)
     problems = [words.conflict(conflict) for conflict in conflicts]
     if error is not None:
         problems += [words.mistake(details) for details in error.errors(include_url=False)]
@@ -34,10 +38,13 @@ def problems_in(
 
 
 class _Words:
-    def __init__(self, data: Mapping[str, Any], positions: Positions, lines: list[str]) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], positions: Positions, lines: list[str], root: type[Section]
+    ) -> None:
         self.data = data
         self.positions = positions
         self.lines = lines
+        self.root = root
 
     def problem(self, span: Span, where: Where, message: str, allowed: str = "") -> Problem:
         source = self.lines[span.line - 1] if span != WHOLE_FILE else ""
@@ -74,7 +81,7 @@ class _Words:
 
     def wrong_shape(self, where: Where, kind: str, given: object) -> Problem:
         span = self.positions.of_value(where)
-        section = section_at(where)
+        section = section_at(where, self.root)
         if kind in ("model_type", "model_attributes_type", "dict_type"):
             example = (
                 f"a table: {section.heading}" if section and section.heading else "a table, such as { ... }"
@@ -90,29 +97,29 @@ class _Words:
 
     def unknown_key(self, where: Where) -> Problem:
         name = str(where[-1])
-        here = section_at(where[:-1]) or Site
+        here = section_at(where[:-1], self.root) or self.root
         allowed = ", ".join(keys_of(here))
-        homes = list(_homes_of(name))
+        homes = list(_homes_of(name, self.root))
         near = difflib.get_close_matches(name.lower(), keys_of(here), n=1)
-        elsewhere = sorted({key for home in _every_section() for key in keys_of(home)})
+        elsewhere = sorted({key for home in _every_section(self.root) for key in keys_of(home)})
         far = difflib.get_close_matches(name.lower(), elsewhere, n=1, cutoff=0.8)
         if homes:
             message = f"this key belongs in {' or '.join(homes)}"
         elif near:
             message = f'unknown key; did you mean "{near[0]}"?'
         elif far:
-            message = f'unknown key; did you mean "{far[0]}" in {" or ".join(_homes_of(far[0]))}?'
+            message = f'unknown key; did you mean "{far[0]}" in {" or ".join(_homes_of(far[0], self.root))}?'
         else:
             message = "unknown key"
         return self.problem(self.positions.of_key(where), where, message, allowed)
 
     def missing_key(self, where: Where) -> Problem:
-        around = section_at(where[:-1]) or Site
+        around = section_at(where[:-1], self.root) or self.root
         field = next(
             (field for name, field in around.model_fields.items() if str(where[-1]) in (name, field.alias)),
             None,
         )
-        section = section_at(where)
+        section = section_at(where, self.root)
         if section is not None and section.heading:
             message = f"the table {section.heading} is missing"
         else:
@@ -132,8 +139,8 @@ class _Words:
                 return ""
             case ("profile", int(position), *rest):
                 heading = "[[profile]]" + self.profile_name(position)
-            case ("cluster", str(name), *rest):
-                heading = f"[cluster.{name}]"
+            case ("cluster" | "kernel" as table, str(name), *rest):
+                heading = f"[{table}.{name}]"
             case (str(name), *rest) if rest:
                 heading = f"[{name}]"
             case _:
@@ -166,9 +173,9 @@ def sections_in(annotation: object) -> Iterator[type[Section]]:
         yield from sections_in(argument)
 
 
-def section_at(where: Where) -> type[Section] | None:
-    """The table that stands at this place of a site file; None where there is none."""
-    section: type[Section] = Site
+def section_at(where: Where, root: type[Section] = Site) -> type[Section] | None:
+    """The table that stands at this place of a file; None where there is none."""
+    section = root
     rest = list(where)
     while rest:
         name = rest.pop(0)
@@ -184,13 +191,13 @@ def section_at(where: Where) -> type[Section] | None:
     return section
 
 
-def _every_section() -> Iterator[type[Section]]:
-    for field in Site.model_fields.values():
+def _every_section(root: type[Section]) -> Iterator[type[Section]]:
+    for field in root.model_fields.values():
         yield from sections_in(field.annotation)
 
 
-def _homes_of(name: str) -> Iterator[str]:
-    for section in _every_section():
+def _homes_of(name: str, root: type[Section]) -> Iterator[str]:
+    for section in _every_section(root):
         if name in keys_of(section):
             yield section.heading
 

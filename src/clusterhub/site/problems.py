@@ -1,4 +1,4 @@
-"""What is wrong with a site file, as an operator reads it."""
+"""What is wrong with a file, as an operator reads it."""
 
 from __future__ import annotations
 
@@ -51,17 +51,22 @@ class Problem:
         return [f"  {self.line:>5} | {cut.rstrip()}", f"        | {' ' * offset}{carets}"]
 
 
-class SiteError(ClusterhubError):
-    """A site file that cannot be used, with everything that is wrong with it, in the order of its lines."""
+class FileError(ClusterhubError):
+    """A file that cannot be used, with everything that is wrong with it, in the order of its lines."""
 
-    def __init__(self, path: Path, problems: Iterable[Problem]) -> None:
+    def __init__(self, path: Path, problems: Iterable[Problem], *, next: str) -> None:  # noqa: A002 - the word of the three-part rule
         self.path = path
         self.problems = tuple(sorted(set(problems)))
         count = "one mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
         text = "\n\n".join(problem.as_text(path) for problem in self.problems)
-        super().__init__(
-            f"{text}\n\n{path.name} has {count}.", next="mend the file, then run: clusterhub config check"
-        )
+        super().__init__(f"{text}\n\n{path.name} has {count}.", next=next)
+
+
+class SiteError(FileError):
+    """A site file that cannot be used."""
+
+    def __init__(self, path: Path, problems: Iterable[Problem]) -> None:
+        super().__init__(path, problems, next="mend the file, then run: clusterhub config check")
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

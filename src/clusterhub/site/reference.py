@@ -81,13 +81,14 @@ def reference() -> str:
     lines = [_INTRODUCTION]
     for field in Site.model_fields.values():
         for section in sections_in(field.annotation):
-            lines.extend(_section(section))
+            lines.extend(section_lines(section))
     lines.extend(_ranges())
     lines.extend(_options())
     return "\n".join(lines)
 
 
-def _section(section: type[Section]) -> Iterator[str]:
+def section_lines(section: type[Section]) -> Iterator[str]:
+    """The chapter about one table: its heading, what it is for, its keys."""
     yield f"## {section.heading}"
     yield ""
     yield section.about

@@ -29,6 +29,8 @@ CARRIED = (
 )
 """What travels beside the launcher; a module after those that it imports."""
 API = "hub/api/clusterhub/"
+ENVIRONMENT_LINE = "clusterhub: environment "
+"""Begins the line of a session's log that names the directory of the environment that it runs in."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,9 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any], tim
         '    echo "clusterhub: there is no Python that you can run at $python on node $(uname -n)" >&2',
         f"    exit {NO_ENVIRONMENT}",
         "fi",
+        # A link such as `current` may be turned to another version while Python imports: look through it once.
+        'if bin=$(cd -P -- "${python%/*}" && pwd -P); then python=$bin/${python##*/}; fi',
+        f'echo "{ENVIRONMENT_LINE}${{python%/*/*}}" >&2',
         'export PATH="${python%/*}:${PATH:-/usr/local/bin:/usr/bin:/bin}"',
         *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
         f"exec \"$python\" -I /dev/fd/3 3<<'{HEREDOC}' 4<<'{FILES_HEREDOC}'",

@@ -148,7 +148,8 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any], tim
         '    echo "clusterhub: there is no Python that you can run at $python on node $(uname -n)" >&2',
         f"    exit {NO_ENVIRONMENT}",
         "fi",
-        # A link such as `current` may be turned to another version while Python imports: look through it once.
+        # A link such as `current` may be turned to another version while Python imports: look through it
+        # once.
         'if bin=$(cd -P -- "${python%/*}" && pwd -P); then python=$bin/${python##*/}; fi',
         f'echo "{ENVIRONMENT_LINE}${{python%/*/*}}" >&2',
         'export PATH="${python%/*}:${PATH:-/usr/local/bin:/usr/bin:/bin}"',

@@ -1,13 +1,12 @@
 """A session stays in the version of the environment in which it began, whatever becomes of the link.
 
-Without the line of the job script that looks through the link, the first test finds sessions that have modules
-of both versions.
+Without the line of the job script that looks through the link, the first test finds sessions that have
+modules of both versions.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import threading
 import venv
@@ -116,7 +115,7 @@ def test_of_a_hundred_starts_during_activations_none_fails_and_none_mixes_versio
                 printed, said = process.communicate(timeout=60)
                 assert process.returncode == 0, said
                 prefix, *versions = printed.split()
-                assert [os.path.basename(prefix)] == versions
+                assert [Path(prefix).name] == versions
                 assert f"{ENVIRONMENT_LINE}{prefix}\n" in said
                 seen.add(prefix)
     assert len(seen) == 2

@@ -171,7 +171,7 @@ async def test_a_stop_that_the_database_does_not_see_is_done_when_it_is_back(fau
 
 @one_of_each_kind
 async def test_a_hub_that_is_restarted_without_its_database_waits_for_it(faulty: Faulty) -> None:
-    """Without `Supervisor._until_database` the hub is given up after three deaths, and the proxy with it."""
+    """Without `Supervisor._until_usable` the hub is given up after three deaths, and the proxy with it."""
     demo = faulty.demo
     async with Walk.begin(demo.url, getpass.getuser()) as walk:
         await walk.log_in(demo.password)

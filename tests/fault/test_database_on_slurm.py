@@ -1,6 +1,6 @@
 """PostgreSQL stops, the hub is killed, and both come back: nothing is cancelled and no place is lost.
 
-Without `Supervisor._until_database` the hub is given up after three deaths, and its proxy with it; without
+Without `Supervisor._until_usable` the hub is given up after three deaths, and its proxy with it; without
 the gate of `clusterhub.hub.application` the page is JupyterHub's 500. That the hub cancels nothing is read
 from the controller's log at the end of the test.
 """

@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.exc import OperationalError
 
-from clusterhub.hub.database import Database, DatabaseAway, is_outage, reason
+from clusterhub.hub.database import Database, DatabaseAway, Reminder, is_outage, reason
 
 log = logging.getLogger("clusterhub")
 
@@ -31,9 +31,6 @@ PATIENCE = 2.0
 
 PAUSE = 1.0
 """Seconds between two looks at a database that is away."""
-
-REMINDER = 60.0
-"""Seconds between two lines of the log about it."""
 
 WORDS = (
     "The hub cannot use its database at the moment. Sessions go on running, and queued jobs keep their place."
@@ -67,7 +64,7 @@ class Availability:
         """True once the hub's own use of the database failed: then only a commit shows that it is back."""
         self._writes = False
         """True while the hub itself has written what it has not committed."""
-        self._told_at = float("-inf")
+        self._reminder = Reminder()
         self._looking: asyncio.Task[None] | None = None
         self._first_look = asyncio.Event()
 
@@ -124,13 +121,12 @@ class Availability:
             await asyncio.sleep(PAUSE)
         if self._trouble is not None:
             log.warning("The hub's database can be used again: %s", self._database)
-        self._trouble, self._suspect, self._told_at = None, False, float("-inf")
+        self._trouble, self._suspect, self._reminder = None, False, Reminder()
         self._good_since, self._good_at = begun_at, time.monotonic()
         self._first_look.set()
 
     def _note(self, away: DatabaseAway) -> None:
-        if time.monotonic() - self._told_at > REMINDER:
-            self._told_at = time.monotonic()
+        if self._reminder.is_due():
             log.error("%s", away)
         self._trouble = away
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,26 @@ OF_A_REQUEST = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 """Errors of one statement; all others say that the database as a whole cannot be used."""
 
 
+REMINDER = 60.0
+"""Seconds between two lines about a database that is away."""
+
+
 class DatabaseAway(ClusterhubError):
     """The hub's database cannot be used now."""
+
+
+class Reminder:
+    """Whether to say that the database is away: at once, and again while it stays so."""
+
+    def __init__(self) -> None:
+        self._told_at = float("-inf")
+
+    def is_due(self) -> bool:
+        """True where it is to be said now, by whoever asks."""
+        if time.monotonic() - self._told_at <= REMINDER:
+            return False
+        self._told_at = time.monotonic()
+        return True
 
 
 def is_outage(error: BaseException | None) -> bool:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE
 from clusterhub.hub.configure import PROXY_TOKEN_VARIABLE, ensure_proxy_token, proxy_socket, resolve
-from clusterhub.hub.database import Database, DatabaseAway
+from clusterhub.hub.database import Database, DatabaseAway, Reminder
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
 from clusterhub.hub.unanswered import PATH as ERROR_PATH
@@ -39,12 +39,8 @@ MAX_DEATHS = 3
 DEATHS_WINDOW = 60.0
 """A process that dies more often than this, within so many seconds, is not started again."""
 
-
 DATABASE_PAUSE = 2.0
 """Seconds between two looks whether the hub's database is there."""
-
-REMINDER = 60.0
-"""Seconds between two lines about a database that is not."""
 
 
 @dataclass
@@ -169,21 +165,23 @@ class Supervisor:
 
     async def _keep(self, role: Role) -> None:
         while not self._ending.is_set():
-            if role.name == "hub":
-                await self._until_database()
-                if self._ending.is_set():
-                    return
-            if role.name == "proxy":
+            database = Database.of(self.site) if role.name == "hub" else None
+            if database is None:
                 proxy_socket(self.site).unlink(missing_ok=True)  # left behind by a proxy that was killed
+            elif not await self._until_usable(database):
+                return
             process = await self._start(role)
             beside = asyncio.create_task(
-                self._ensure_routes() if role.name == "proxy" else self._see_database()
+                self._ensure_routes() if database is None else self._see_made(database)
             )
             status = await self._until_ended(process)
             beside.cancel()
             if self._ending.is_set():
                 return
-            if not role.may_restart(time.monotonic()) and not await self._is_for_want_of_database(role):
+            # A hub that ends for want of its database is started again however often it did.
+            if not role.may_restart(time.monotonic()) and (
+                database is None or await self._trouble_with(database) is None
+            ):
                 raise ClusterhubError(
                     f"The {role.name} ended {MAX_DEATHS + 1} times within {DEATHS_WINDOW:.0f} seconds "
                     f"(last with status {status}).",
@@ -195,41 +193,35 @@ class Supervisor:
             )
             await asyncio.sleep(min(2.0 ** (len(role.deaths) - 2), 5.0))
 
-    async def _until_database(self) -> None:
-        """Returns once the hub's database can be used, or when the processes are to end.
+    async def _until_usable(self, database: Database) -> bool:
+        """True once the hub can use its database, False when the processes are to end.
 
         JupyterHub ends where it cannot; the proxy runs meanwhile, and sessions are reached through it.
         """
-        database, told_at = Database.of(self.site), float("-inf")
+        reminder = Reminder()
         while not self._ending.is_set():
-            try:
-                await asyncio.to_thread(database.check, thoroughly=True, may_be_new=not self._had_database)
-            except DatabaseAway as away:
-                if time.monotonic() - told_at > REMINDER:
-                    told_at = time.monotonic()
-                    self.say(f"The hub waits for its database. {away}")
-            else:
+            away = await self._trouble_with(database)
+            if away is None:
                 break
+            if reminder.is_due():
+                self.say(f"The hub waits for its database. {away}")
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), DATABASE_PAUSE)
+        return not self._ending.is_set()
 
-    async def _see_database(self) -> None:
+    async def _trouble_with(self, database: Database) -> DatabaseAway | None:
+        try:
+            await asyncio.to_thread(database.check, thoroughly=True, may_be_new=not self._had_database)
+        except DatabaseAway as away:
+            return away
+        return None
+
+    async def _see_made(self, database: Database) -> None:
         """Notes that the hub has made its database, or had it."""
-        file = Database.of(self.site).file
+        file = database.file
         while file is not None and not file.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(SOCKET_PAUSE)
         self._had_database = True
-
-    async def _is_for_want_of_database(self, role: Role) -> bool:
-        """True where the hub ends because of its database: then it is started again however often it did."""
-        if role.name != "hub":
-            return False
-        try:
-            database = Database.of(self.site)
-            await asyncio.to_thread(database.check, thoroughly=True, may_be_new=not self._had_database)
-        except DatabaseAway:
-            return True
-        return False
 
     async def _start(self, role: Role) -> asyncio.subprocess.Process:
         with contextlib.ExitStack() as stack:

@@ -22,7 +22,7 @@ def hidden_fields(site: Site, user: Any, server: str) -> list[tuple[str, str]]:
 def fields_of(site: Site, last: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The same for what was last chosen: as `Choice.as_options` has it, or as it was sent."""
     given = {key: _first(value) for key, value in last.items() if key in KEYS}
-    profile = next((each for each in site.profiles if each.name == given.get("profile")), None)
+    profile = site.find_profile(given.get("profile"))
     if profile is None:
         return []
     fields = [("profile", profile.name)]

@@ -62,11 +62,14 @@ class Site(Section):
         """The file that this was read from."""
         return self._path
 
+    def find_profile(self, name: object) -> Profile | None:
+        """The profile of that name, if there is one."""
+        return next((profile for profile in self.profiles if profile.name == name), None)
+
     def profile_named(self, name: str) -> Profile:
         """The profile of that name. Raises `ClusterhubError` where there is none."""
-        for profile in self.profiles:
-            if profile.name == name:
-                return profile
+        if profile := self.find_profile(name):
+            return profile
         raise ClusterhubError(
             f'there is no profile "{name}"',
             where=str(self.path),

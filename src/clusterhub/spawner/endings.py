@@ -48,7 +48,7 @@ class Session:
     def asked(self, site: Site) -> Asked:
         """What it had asked the scheduler for, as far as its profile is still there to tell."""
         size, seconds = self.choice.get("memory"), self.choice.get("time")
-        profile = next((each for each in site.profiles if each.name == self.profile), None)
+        profile = site.find_profile(self.profile)
         per_cpu = profile is not None and profile.memory is not None and profile.memory.per == "cpu"
         return Asked(
             Memory(size, "cpu" if per_cpu else "node") if isinstance(size, int) else None,
@@ -170,12 +170,18 @@ class Endings:
 
     async def _explained(self, session: Session, job: Job, text: str, *, served: bool) -> Ending:
         site = self._clusters.site
-        profile = next((each.title for each in site.profiles if each.name == session.profile), "")
+        profile = site.find_profile(session.profile)
         now = time.time()
         operators = self._clusters[session.cluster].scheduler.operators
         by = await asyncio.to_thread(canceller, job.cancelled_by, session.tag.person, operators)
         return Ending(
-            explain_ending(job, text, profile=profile, cancelled_by=by, asked=session.asked(site)),
+            explain_ending(
+                job,
+                text,
+                profile=profile.title if profile is not None else "",
+                cancelled_by=by,
+                asked=session.asked(site),
+            ),
             profile=session.profile,
             # Of a job that was gone unseen the scheduler only told when its limit would end it.
             ended_at=min(job.ends_at or now, now),

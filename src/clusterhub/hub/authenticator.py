@@ -48,7 +48,6 @@ UNAVAILABLE = "Your password could not be checked. Try again in a minute, or tel
 MAX_PASSWORD = 511
 """Bytes in the longest password that PAM takes (PAM_MAX_RESP_SIZE)."""
 
-
 TOO_LATE = "That took longer than a minute. Log in again."
 
 TOO_OFTEN = {
@@ -78,6 +77,10 @@ class Credentials:
 class ClusterAuthenticator(Authenticator):
     """What both ways to log in have in common."""
 
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._limits, self._gates, self._steps = LoginLimits(), Gates(), Steps()
+
     @default("allow_all")
     def _allow_all(self) -> bool:
         """Who may log in is said in site.toml, and checked in `authenticate`, which can give a sentence."""
@@ -86,10 +89,6 @@ class ClusterAuthenticator(Authenticator):
     def normalize_username(self, username: str) -> str:
         """As it was typed: Unix tells capitals apart."""
         return username
-
-    def __init__(self, **keywords: Any) -> None:
-        super().__init__(**keywords)
-        self._limits, self._gates, self._steps = LoginLimits(), Gates(), Steps()
 
     def get_handlers(self, app: Any) -> list[Any]:  # noqa: ARG002 - as in its base
         """The pages to log in and out."""

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-FROM_ONE_NETWORK = 4
-"""Of the eight passwords that are checked at a time, so that no one network takes all."""
+from clusterhub.privileged.broker import LOGINS_AT_ONCE
 
-AT_ONCE = 8
+FROM_ONE_NETWORK = 4
+"""Of the passwords that are checked at a time, so that no one network takes all."""
+
 MOST_WAITING = 500
 """A class of 200 logs in within half a minute."""
 
@@ -33,7 +34,7 @@ class Gates:
 
     def __init__(self) -> None:
         self._waiting = 0
-        self._all = asyncio.Semaphore(AT_ONCE)
+        self._all = asyncio.Semaphore(LOGINS_AT_ONCE)
         self._gates: dict[tuple[str, ...], _Gate] = {}
 
     @asynccontextmanager

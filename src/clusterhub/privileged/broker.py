@@ -34,6 +34,8 @@ HelperConfiguration = Configuration
 _ANSWER_BYTES = CHILD_BYTES + 65536
 COMMANDS_AT_ONCE = max(4, min(2 * (os.cpu_count() or 1), 16))
 """More would only take the processor from each other, and from the hub."""
+LOGINS_AT_ONCE = 8
+"""Passwords that are checked at a time."""
 
 _RANKS = {"cancel": Rank.END, "signal": Rank.END, "submit": Rank.START}
 _OVERHEAD = 256  # bytes of a request for its verb, its time and its id
@@ -106,7 +108,7 @@ class Broker:
         *,
         program_seconds: int = 30,
         commands_at_once: int = COMMANDS_AT_ONCE,
-        logins_at_once: int = 8,
+        logins_at_once: int = LOGINS_AT_ONCE,
     ) -> None:
         self.command = command
         self.seconds = program_seconds + _SECONDS_OVER

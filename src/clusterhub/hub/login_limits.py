@@ -98,8 +98,8 @@ class Allowance:
 
 
 @dataclass
-class Turns:
-    """The allowance of an account, and who waits for it."""
+class AccountAllowance:
+    """That of an account from all networks, and who waits for a try."""
 
     allowance: Allowance = field(default_factory=lambda: Allowance(ACCOUNT_TRIES, ACCOUNT_PACE))
     turns: dict[str, float] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class LoginLimits:
     def __init__(self) -> None:
         self._pairs: Remembered[tuple[str, str], Pair] = Remembered()
         self._networks: Remembered[str, Allowance] = Remembered()
-        self._accounts: Remembered[str, Turns] = Remembered()
+        self._accounts: Remembered[str, AccountAllowance] = Remembered()
         self._known: Remembered[tuple[str, str], float] = Remembered()
 
     def begin(self, name: str, address: str, now: float) -> Wait | None:
@@ -143,8 +143,8 @@ class LoginLimits:
             allowance = self._networks.get(network)
             if allowance is not None and (wait := allowance.wait(now)) > 0:
                 return Wait(wait, "network")
-            turns = self._accounts.get(account)
-            if turns is not None and (wait := turns.wait(network, now)) > 0:
+            everywhere = self._accounts.get(account)
+            if everywhere is not None and (wait := everywhere.wait(network, now)) > 0:
                 return Wait(wait, "account")
         return None
 
@@ -163,7 +163,8 @@ class LoginLimits:
         allowance = self._networks.get(network) or Allowance(NETWORK_TRIES, NETWORK_PACE)
         self._networks.touch(network, allowance).take(now)
         if (account, network) not in self._known:
-            self._accounts.touch(account, self._accounts.get(account) or Turns()).take(network, now)
+            everywhere = self._accounts.get(account) or AccountAllowance()
+            self._accounts.touch(account, everywhere).take(network, now)
 
 
 def network_of(address: str) -> str:

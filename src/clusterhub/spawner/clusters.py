@@ -78,7 +78,7 @@ class RunningCluster:
 
 
 @dataclass(frozen=True)
-class Served:
+class Unnoted:
     """A session that serves, although JupyterHub does not know it."""
 
     job: str
@@ -101,7 +101,7 @@ class Clusters:
         self._on_interrupted = on_interrupted
         self._interrupted: set[tuple[str, str]] = set()
         self._unheard: dict[tuple[str, str], float] = {}
-        self._served: dict[tuple[str, str], Served] = {}
+        self._unnoted: dict[tuple[str, str], Unnoted] = {}
         self.until_database: Callable[[], Awaitable[None]] = _at_once
         """Returns once the hub's database can be read and written."""
         self.state_directory = Path(site.hub.state_directory)
@@ -127,27 +127,27 @@ class Clusters:
         )
 
     def interrupt(
-        self, person: str, server: str, *, unheard: bool = False, served: Served | None = None
+        self, person: str, server: str, *, unheard: bool = False, unnoted: Unnoted | None = None
     ) -> None:
         """A start or session of that server is to be gone on with: its job may be in the queue.
 
         ``unheard``: or may yet come into it, as an earlier hub may have been submitting it when it ended.
-        ``served``: it serves already, and JupyterHub does not know it.
+        ``unnoted``: it serves already, and JupyterHub does not know it.
         """
         if unheard:
             self._unheard[person, server] = time.monotonic() + self.broker.seconds
         self._interrupted.add((person, server))
-        if served is not None:
-            self._served[person, server] = served
+        if unnoted is not None:
+            self._unnoted[person, server] = unnoted
         self._on_interrupted(person, server)
 
     def unheard_until(self, person: str, server: str) -> float:
         """Until then (`time.monotonic`) what an earlier hub had asked of the helper may bring a job."""
         return self._unheard.get((person, server), 0.0)
 
-    def take_served(self, person: str, server: str) -> Served | None:
+    def take_unnoted(self, person: str, server: str) -> Unnoted | None:
         """The session that served when its server was interrupted, once."""
-        return self._served.pop((person, server), None)
+        return self._unnoted.pop((person, server), None)
 
     def take_interrupted(self, person: str, server: str) -> bool:
         """True once for each server that was interrupted."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from clusterhub.spawner.boarding import Later
-from clusterhub.spawner.clusters import SETTING, Clusters, Served
+from clusterhub.spawner.clusters import SETTING, Clusters, Unnoted
 from clusterhub.spawner.tags import Tag
 
 SAVE_PAUSE = 5.0
@@ -100,8 +100,8 @@ class Durable:
         """The job goes on, with its token, and a new start takes it up."""
         self.will_resume = True
         await self.clusters.until_database()
-        served = Served(self.job_id, self.endpoint, self.restart, self.api_token)
-        self.clusters.interrupt(self.tag.person, self.tag.server, served=served)
+        unnoted = Unnoted(self.job_id, self.endpoint, self.restart, self.api_token)
+        self.clusters.interrupt(self.tag.person, self.tag.server, unnoted=unnoted)
 
     async def _see_it_noted(self, start: asyncio.Future[None] | None) -> None:
         """Where JupyterHub could not note the URL after all, it has left the server half stopped."""
@@ -116,12 +116,12 @@ class Durable:
 
     def taken_up(self) -> str:
         """The endpoint's URL where the job serves already: JupyterHub had failed to note that."""
-        served = self.clusters.take_served(self.tag.person, self.tag.server)
-        if served is None or served.job != self.job_id:
+        unnoted = self.clusters.take_unnoted(self.tag.person, self.tag.server)
+        if unnoted is None or unnoted.job != self.job_id:
             return ""
-        self.api_token = served.token
-        self.note_endpoint(served.endpoint, served.restart)
-        return served.endpoint
+        self.api_token = unnoted.token
+        self.note_endpoint(unnoted.endpoint, unnoted.restart)
+        return unnoted.endpoint
 
     def see_it_stopped(self) -> None:
         """JupyterHub is about to note that the server is gone; where it cannot, it leaves it half stopped."""

@@ -25,6 +25,9 @@ def test_every_event_is_documented_with_exactly_its_fields() -> None:
         if event is Repeated:
             own.remove("address")  # which every line has
         assert documented(f"`{event.name}`") == own, event.name
+        assert f"{event.__name__}(" not in (event.__doc__ or ""), (
+            f"{event.name} says only what dataclass does"
+        )
 
 
 def test_what_every_line_has_is_documented() -> None:

@@ -21,10 +21,12 @@ DONE, REFUSED, FAILED = "done", "refused", "failed"
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What all events have. ``who`` is a person, ``service NAME``, ``hub``, ``job``, or empty: not known."""
+    """What all events have. ``who`` is a person, ``service NAME``, ``hub``, ``job``, or empty: not known.
+
+    What an event's own docstring says is also its part of the reference.
+    """
 
     name: ClassVar[str] = ""
-    about: ClassVar[str] = ""
     who: str = HUB
     person: str = ""
     """On whose behalf, or whose session, account or token it is."""
@@ -38,60 +40,53 @@ COMMON = tuple(field.name for field in fields(Event))
 
 @dataclass(frozen=True, kw_only=True)
 class HubStarted(Event):
-    """The hub began to work; lines before this one are of an earlier run."""
+    """The hub began to work."""
 
     name = "hub started"
-    about = "The hub began to work."
     version: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Login(Event):
-    """Somebody showed a password, at the login page or to the REST API."""
+    """Somebody tried to log in.
+
+    `person` is empty where there is no account of the name that was typed, which may have been a
+    password; `why` says the reason of a refusal in a word.
+    """
 
     name = "login"
-    about = (
-        "Somebody tried to log in. `person` is empty where there is no account of the name that was typed, "
-        "which may have been a password; `why` says the reason of a refusal in a word."
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Logout(Event):
-    """Somebody logged out."""
+    """Somebody logged out. Their sessions go on."""
 
     name = "logout"
-    about = "Somebody logged out. Their sessions go on."
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartAsked(Event):
-    """A start was asked for, by the form, a link or the REST API."""
+    """Somebody asked for a session. `status` is the HTTP status of the answer."""
 
     name = "start asked"
-    about = "Somebody asked for a session. `status` is the HTTP status of the answer."
     server: str
     status: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartFailed(Event):
-    """A start came to nothing."""
+    """A start came to nothing. `why` is the kind of error; the person's page and the hub's log say more."""
 
     name = "start failed"
-    about = (
-        "A start came to nothing. `why` is the kind of error; the person's page and the hub's log say more."
-    )
     server: str
     job: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted(Event):
-    """A job was handed to the scheduler as the person."""
+    """The scheduler took a session's job."""
 
     name = "job submitted"
-    about = "The scheduler took a session's job."
     server: str
     cluster: str
     profile: str
@@ -100,10 +95,9 @@ class Submitted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted(Event):
-    """A start found the session's job in the queue, and made no other."""
+    """A start went on with a job of that session that was in the queue already."""
 
     name = "job adopted"
-    about = "A start went on with a job of that session that was in the queue already."
     server: str
     cluster: str
     profile: str
@@ -112,13 +106,12 @@ class Adopted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Boarded(Event):
-    """A job traded its ticket for what its session needs, or something tried to."""
+    """A job showed its ticket.
+
+    Where it was refused, `person`, `server`, `job` and `node` are what it said of itself.
+    """
 
     name = "boarding"
-    about = (
-        "A job showed its ticket. Where it was refused, `person`, `server`, `job` and `node` are what it "
-        "said of itself."
-    )
     server: str
     job: str
     node: str
@@ -126,10 +119,9 @@ class Boarded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Served(Event):
-    """A job said that its session serves; the hub routes to it from now on."""
+    """A job said that its session serves. Where it was refused, the fields are what it said of itself."""
 
     name = "session serves"
-    about = "A job said that its session serves. Where it was refused, the fields are what it said of itself."
     server: str
     job: str
     node: str
@@ -137,30 +129,27 @@ class Served(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StopAsked(Event):
-    """A stop was asked for."""
+    """Somebody asked for the end of a session. `status` is the HTTP status of the answer."""
 
     name = "stop asked"
-    about = "Somebody asked for the end of a session. `status` is the HTTP status of the answer."
     server: str
     status: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cancelled(Event):
-    """The hub set out to cancel a job, and tries until the scheduler confirms its end."""
+    """The hub began to cancel a job; it tries until the scheduler confirms the end."""
 
     name = "job cancelled"
-    about = "The hub began to cancel a job; it tries until the scheduler confirms the end."
     cluster: str
     job: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Event):
-    """A session's job ended by itself, or by somebody else than the hub."""
+    """A session's job ended, for another reason than a stop through the hub."""
 
     name = "session ended"
-    about = "A session's job ended, for another reason than a stop through the hub."
     server: str
     cluster: str
     job: str
@@ -171,43 +160,39 @@ class Ended(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Entered(Event):
-    """Somebody's browser was let into a server: their own or another person's."""
+    """Somebody's browser was let into a running server, or was not.
+
+    Where `who` is not `person`, it is somebody else's: what they do there, they do as `person`.
+    """
 
     name = "server entered"
-    about = (
-        "Somebody's browser was let into a running server, or was not. Where `who` is not `person`, it is "
-        "somebody else's: what they do there, they do as `person`."
-    )
     server: str
     status: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenMade(Event):
-    """A token for the REST API was made; not the token itself."""
+    """Somebody asked for a token of the REST API. `scopes` is what was asked for, empty for all."""
 
     name = "token made"
-    about = "Somebody asked for a token of the REST API. `scopes` is what was asked for, empty for all."
     scopes: str
     status: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRevoked(Event):
-    """A token was taken back."""
+    """Somebody asked for the end of a token."""
 
     name = "token revoked"
-    about = "Somebody asked for the end of a token."
     token: str
     status: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changed(Event):
-    """Any other change through the REST API: people, groups, shares, services, the hub itself."""
+    """Somebody asked for another change through the REST API: of people, groups, shares, or the hub."""
 
     name = "change asked"
-    about = "Somebody asked for another change through the REST API: of people, groups, shares, or the hub."
     method: str
     path: str
     status: int
@@ -215,19 +200,17 @@ class Changed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDisabled(Event):
-    """A person with running sessions may not have any more."""
+    """The account of somebody with a running session was disabled; `server` is being stopped for it."""
 
     name = "account disabled"
-    about = "The account of somebody with a running session was disabled; `server` is being stopped for it."
     server: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repeated(Event):
-    """More refusals of one kind came from one address than are written one by one."""
+    """So many more times the event `of` was refused to this address within a minute."""
 
     name = "repeated"
-    about = "So many more times the event `of` was refused to this address within a minute."
     of: str
     address: str
     times: int
@@ -235,10 +218,9 @@ class Repeated(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LinesLost(Event):
-    """The file could not be written for so long that lines were dropped."""
+    """The log could not be written for so long that this many lines are missing here."""
 
     name = "lines lost"
-    about = "The log could not be written for so long that this many lines are missing here."
     times: int
 
 

@@ -38,7 +38,7 @@ def _section(event: type[Event]) -> Iterator[str]:
     yield ""
     yield f"## `{event.name}`"
     yield ""
-    yield event.about
+    yield " ".join((event.__doc__ or "").split())
     own = [field.name for field in fields(event) if field.name not in COMMON and field.name in FIELDS]
     if own:
         yield ""

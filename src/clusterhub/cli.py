@@ -155,11 +155,14 @@ def config() -> None:
 @site_option
 def check(path: Path) -> None:
     """Say whether the site file is good, or name everything that is wrong in it."""
+    from clusterhub.hub.certificate import check_certificate
     from clusterhub.hub.configure import resolve
     from clusterhub.site.loading import load
 
     site = load(path)
     resolve(site)
+    for warning in check_certificate(site):
+        click.echo(warning, err=True)
     click.echo(
         f"{path}: good: {_counted(len(site.clusters), 'cluster')}, {_counted(len(site.profiles), 'profile')}"
     )

@@ -64,9 +64,15 @@ def settings_of(site: Site) -> Iterator[Setting]:
         return f"{site.path}: {key}"
 
     yield Setting("JupyterHub", "bind_url", hub.bind_url, from_file("[hub] bind"))
-    if is_loopback(urlsplit(hub.bind_url).hostname or ""):
-        # Whoever connects to the proxy is a front server on this machine: not whose login it is.
-        yield Setting("JupyterHub", "trusted_downstream_ips", ["127.0.0.1", "::1"], ours)
+    # Whoever connects to a loopback address is a front server on this machine: not whose login it is.
+    here = ["127.0.0.1", "::1"] if is_loopback(urlsplit(hub.bind_url).hostname or "") else []
+    if trusted := [*here, *hub.trusted_proxies]:
+        yield Setting("JupyterHub", "trusted_downstream_ips", trusted, from_file("[hub] trusted_proxies"))
+    if hub.subdomains:
+        yield Setting("JupyterHub", "subdomain_host", hub.origin, from_file("[hub] subdomains"))
+        # Each person has a host name, so that a cookie for the whole of it is that person's alone; a page at
+        # one of these names can then set none for another.
+        yield Setting("JupyterHub", "cookie_host_prefix_enabled", True, from_file("[hub] subdomains"))
     yield Setting("JupyterHub", "public_url", hub.url + "/", from_file("[hub] url"))
     yield Setting(
         "JupyterHub",

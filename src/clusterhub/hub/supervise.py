@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import getpass
 import os
 import secrets
@@ -18,8 +19,10 @@ from urllib.parse import urlsplit
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE
+from clusterhub.hub.certificate import check_certificate
 from clusterhub.hub.configure import PROXY_TOKEN_VARIABLE, ensure_proxy_token, proxy_socket, resolve
 from clusterhub.hub.database import Database, DatabaseAway, Reminder
+from clusterhub.hub.front import PREFIX_VARIABLE, front_arguments, front_node_options, watch_certificate
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
 from clusterhub.hub.unanswered import PATH as ERROR_PATH
@@ -61,15 +64,20 @@ class Role:
 def proxy_role(site: Site) -> Role:
     """The proxy, in front of hub and sessions."""
     front, hub = urlsplit(site.hub.bind_url), site.hub.internal_url
+    node, script = ensure_proxy()
     argv = [
-        *ensure_proxy(),
+        node,
+        *front_node_options(),
+        script,
         f"--ip={front.hostname or ''}",
         f"--port={front.port}",
         f"--api-socket={proxy_socket(site)}",
         f"--default-target={hub}",
         f"--error-target={hub}{site.hub.prefix}hub{ERROR_PATH}",
+        *front_arguments(site),
     ]
-    return Role("proxy", argv, {**_environment(), PROXY_TOKEN_VARIABLE: ensure_proxy_token(site)})
+    own = {PROXY_TOKEN_VARIABLE: ensure_proxy_token(site), PREFIX_VARIABLE: site.hub.prefix}
+    return Role("proxy", argv, {**_environment(), **own})
 
 
 def hub_role(site: Site) -> Role:
@@ -110,6 +118,10 @@ def check_ready_to_start(site: Site, roles: Sequence[str]) -> None:
         parts = urlsplit(url)
         host = "127.0.0.1" if parts.hostname in ("127.0.0.1", "localhost") else ""
         check_port(host, parts.port or 0, f"{site.path}: [hub] {key}")
+    if "proxy" in roles:
+        check_certificate(site)
+        if site.hub.redirect_port is not None:
+            check_port("", site.hub.redirect_port, f"{site.path}: [hub] redirect_port")
 
 
 def check_port(host: str, port: int, where: str, next: str = "") -> None:  # noqa: A002 - as in ClusterhubError
@@ -119,10 +131,11 @@ def check_port(host: str, port: int, where: str, next: str = "") -> None:  # noq
         try:
             probe.bind((host, port))
         except OSError as error:
+            remedy = f"See what uses it with `ss -ltnp 'sport = :{port}'`, or choose another port."
+            if error.errno == errno.EACCES:
+                remedy = "Give the service AmbientCapabilities=CAP_NET_BIND_SERVICE, or use another port."
             raise ClusterhubError(
-                f"Port {port} cannot be listened on: {error.strerror}.",
-                where=where,
-                next=next or f"See what uses it with `ss -ltnp 'sport = :{port}'`, or choose another port.",
+                f"Port {port} cannot be listened on: {error.strerror}.", where=where, next=next or remedy
             ) from None
 
 
@@ -172,7 +185,7 @@ class Supervisor:
                 return
             process = await self._start(role)
             beside = asyncio.create_task(
-                self._ensure_routes() if database is None else self._see_made(database)
+                self._beside_proxy(process) if database is None else self._see_made(database)
             )
             status = await self._until_ended(process)
             beside.cancel()
@@ -244,6 +257,11 @@ class Supervisor:
             await OwnApi(self.site).post("/proxy")
         except ClusterhubError as error:
             self.say(f"The proxy may lack routes until the hub's next check. {error}")
+
+    async def _beside_proxy(self, process: asyncio.subprocess.Process) -> None:
+        """What a proxy needs of us while it runs: its routes, and a certificate that has been renewed."""
+        await self._ensure_routes()
+        await watch_certificate(self.site, self.say, lambda: process.send_signal(signal.SIGHUP))
 
     async def _until_ended(self, process: asyncio.subprocess.Process) -> int:
         waiting = asyncio.create_task(process.wait())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from clusterhub.site.kinds import Kind, text_of
+from clusterhub.site.kinds import Kind, text_of, whole_number
 from clusterhub.site.quantities import Refused, quoted
 
 LOWEST_PORT = 1024
@@ -19,6 +19,7 @@ _URL_ALLOWED = 'a URL such as "https://jupyter.example.org" or "http://127.0.0.1
 _INTERNAL_ALLOWED = 'a URL such as "http://gateway.example.org:8081"'
 _BIND_ALLOWED = 'an address and a port, such as "127.0.0.1:8000", or ":8000" for every address'
 _PORTS_ALLOWED = f'two ports from {LOWEST_PORT} to {HIGHEST_PORT}, such as "30000-32000"'
+_ADDRESS_ALLOWED = 'an IP address, such as "10.0.0.5"'
 _INTERFACE_ALLOWED = 'the name of a network interface, such as "ib0", or one address, such as "10.1.0.5"'
 _PATH_ALLOWED = 'a path from the root, such as "/shared/clusterhub"'
 _PLAIN_PATH_ALLOWED = (
@@ -66,14 +67,15 @@ def _split(text: str, allowed: str) -> SplitResult:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         missing = "does not begin with http:// or https://" if "://" not in text else "is not a web address"
         raise Refused(f"{quoted(text)} {missing}", allowed)
-    if not (_HOST.fullmatch(parts.hostname) or _is_address(parts.hostname)) or port == 0:
+    if not (_HOST.fullmatch(parts.hostname) or is_address(parts.hostname)) or port == 0:
         raise Refused(f"{quoted(text)} has no host that can be reached", allowed)
     if parts.query or parts.fragment:
         raise Refused(f'{quoted(text)} has more than a path: no "?" and no "#"', allowed)
     return parts
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """True for an IP address, false for a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -82,7 +84,7 @@ def _is_address(host: str) -> bool:
 
 
 def _is_ipv6(host: str) -> bool:
-    return ":" in host and _is_address(host)
+    return ":" in host and is_address(host)
 
 
 def _read_url(given: object) -> str:
@@ -134,9 +136,17 @@ def _read_ports(given: object) -> Ports:
     return Ports(low, high)
 
 
+def _read_address(given: object) -> str:
+    text = text_of(given, "an address", _ADDRESS_ALLOWED)
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise Refused(f"{quoted(text)} is not the address of one machine", _ADDRESS_ALLOWED) from None
+
+
 def _read_interface(given: object) -> str:
     text = text_of(given, "an interface", _INTERFACE_ALLOWED)
-    if not (_INTERFACE.fullmatch(text) or _is_address(text)):
+    if not (_INTERFACE.fullmatch(text) or is_address(text)):
         raise Refused(f"{quoted(text)} is not an interface", _INTERFACE_ALLOWED)
     return text
 
@@ -191,6 +201,8 @@ _URL_PATTERN = "^https?://[^@?#]+$"
 URL = Kind("URL", _read_url, {"type": "string", "pattern": _URL_PATTERN})
 INTERNAL_URL = Kind("URL", _read_internal_url, {"type": "string", "pattern": _URL_PATTERN})
 BIND = Kind("address and port", _read_bind, {"type": "string", "pattern": "^(http://)?.*:[0-9]{1,5}/?$"})
+PORT = whole_number("a port", 1, HIGHEST_PORT)
+ADDRESS = Kind("IP address", _read_address, {"type": "string", "pattern": "^[0-9A-Fa-f:.]+$"})
 PORTS = Kind(
     "range of ports", _read_ports, {"type": "string", "pattern": r"^\s*[0-9]{1,5}\s*-\s*[0-9]{1,5}\s*$"}
 )

@@ -15,6 +15,7 @@ from clusterhub.site.section import UNSET, Section
 S = TypeVar("S", bound=Section)
 
 INTERNAL_PORT = 8081
+HTTPS_PORT = 443
 FRONTED_BIND = "http://127.0.0.1:8000"
 
 
@@ -61,7 +62,7 @@ def _change(section: S, **changes: Any) -> S:
 def _hub(hub: Hub, path: Path, host: str, all_local: bool) -> Hub:
     return _change(
         hub,
-        bind=hub.bind or _bind(hub.url),
+        bind=hub.bind or _bind(hub.url, own_certificate=hub.certificate is not None),
         internal_url=hub.internal_url or f"http://{'127.0.0.1' if all_local else host}:{INTERNAL_PORT}",
         id=hub.id or _id(hub.url),
         database=hub.database or f"sqlite:///{hub.state_directory}/jupyterhub.sqlite",
@@ -70,10 +71,10 @@ def _hub(hub: Hub, path: Path, host: str, all_local: bool) -> Hub:
     )
 
 
-def _bind(url: str) -> str:
+def _bind(url: str, own_certificate: bool) -> str:
     parts = urlsplit(url)
     if parts.scheme == "https":
-        return FRONTED_BIND
+        return f"http://:{parts.port or HTTPS_PORT}" if own_certificate else FRONTED_BIND
     host = parts.hostname or ""
     port = parts.port or 80
     if not is_loopback(host):

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from clusterhub.site.addresses import BIND, DROP_INS, INTERNAL_URL, PATH, URL
+from clusterhub.site.addresses import ADDRESS, BIND, DROP_INS, INTERNAL_URL, PATH, PORT, URL
 from clusterhub.site.databases import DATABASE
-from clusterhub.site.kinds import matching, one_of
+from clusterhub.site.kinds import TRUTH, ListOf, matching, one_of
 from clusterhub.site.people import People
 from clusterhub.site.section import UNSET, Section, key
 
@@ -41,8 +41,43 @@ class Hub(Section):
         "Where the proxy listens on this machine.",
         example="127.0.0.1:8000",
         default="",
-        derived="follows from `url`. For `http` to this machine alone: that address; for other `http`: its "
-        "port on every address; for `https`: `127.0.0.1:8000`, behind a front server with the certificate",
+        derived="follows from `url`. For `http` to this machine alone: that address; for other `http`, and "
+        "for `https` with `certificate`: its port on every address; for other `https`: `127.0.0.1:8000`, "
+        "behind a front server with the certificate",
+    )
+    certificate: Annotated[Path, PATH] | None = key(
+        "The file with the certificate that browsers are shown, and then those of its issuers, in PEM. The "
+        "proxy then speaks HTTPS itself, and takes a renewed file up without ending anything.",
+        example="/etc/clusterhub/tls/fullchain.pem",
+        default=None,
+        derived="none: HTTPS is for a front server",
+    )
+    certificate_key: Annotated[Path, PATH] | None = key(
+        "The file with the key of `certificate`, in PEM and without a passphrase, that only the hub's "
+        "account may read, or a group that it is in.",
+        example="/etc/clusterhub/tls/privkey.pem",
+        default=None,
+    )
+    redirect_port: Annotated[int, PORT] | None = key(
+        "The port on which plain HTTP is answered with a redirect to HTTPS, where there is a `certificate`.",
+        example=80,
+        default=None,
+    )
+    subdomains: Annotated[bool, TRUTH] = key(
+        "Whether each person's sessions have a host name of their own, below that of `url`, such as "
+        "`alice.jupyter.example.org`, so that browsers keep people's pages apart. It takes names and a "
+        "certificate for `*.jupyter.example.org`.",
+        example=True,
+        default=False,
+    )
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, ADDRESS], ...],
+        ListOf("list of addresses", 'a list such as ["10.0.0.5"]', may_be_empty=True),
+    ] = key(
+        "The addresses of front servers on other machines: they are believed whose request it is that they "
+        "pass on. One on this machine is, where the proxy listens at a loopback address.",
+        example=["10.0.0.5"],
+        default=(),
     )
     internal_url: Annotated[str, INTERNAL_URL] = key(
         "Where sessions on the nodes reach the hub. It needs a port; the hub listens there.",
@@ -97,6 +132,17 @@ class Hub(Section):
     def bind_url(self) -> str:
         """Where the proxy listens, with the prefix, in the form of JupyterHub's ``bind_url``."""
         return self.bind + self.prefix
+
+    @property
+    def host(self) -> str:
+        """The host that people type."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def origin(self) -> str:
+        """The public URL without its path."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 class Login(Section):

@@ -155,6 +155,13 @@ def whole_number(label: str, low: int, high: int, too_low: str = "") -> Kind:
     return Kind("whole number", read, {"type": "integer", "minimum": low, "maximum": high})
 
 
+def _read_truth(given: object) -> bool:
+    if not isinstance(given, bool):
+        hint = ": write it without the quotes" if given in ("true", "false") else ""
+        raise Refused(f"{shown(given)} is neither true nor false{hint}", "true or false")
+    return given
+
+
 def _read_duration(given: object) -> int:
     if isinstance(given, datetime.time):
         raise Refused(f"{given.isoformat()} needs quotes to be a duration", f'"{given.isoformat()}"')
@@ -197,6 +204,7 @@ def _read_lines(given: object) -> str:
 
 COUNT = whole_number("a whole number", 1, LARGEST_COUNT)
 COUNT_OR_NONE = whole_number("a whole number", 0, LARGEST_COUNT)
+TRUTH = Kind("`true` or `false`", _read_truth, {"type": "boolean"})
 DURATION = Kind("duration", _read_duration, {"type": "string", "pattern": DURATION_PATTERN})
 SIZE = Kind("size", _read_size, {"type": "string", "pattern": SIZE_PATTERN})
 LINE = _printable("text", "text on one line")

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from clusterhub.site.addresses import is_plain
+from clusterhub.site.addresses import is_address, is_plain
 from clusterhub.site.cluster import ONLY_FOR
-from clusterhub.site.derived import sessions_directory
+from clusterhub.site.derived import HTTPS_PORT, sessions_directory
 from clusterhub.site.kinds import SLUG, shown
 from clusterhub.site.profile import SLURM_ONLY
 from clusterhub.site.quantities import Refused
@@ -44,6 +45,7 @@ def conflicts(site: Table) -> Iterator[Conflict]:
         for position, profile in enumerate(_list(site, "profile"))
         if isinstance(profile, Mapping)
     ]
+    yield from _front(_table(site, "hub"))
     yield from _clusters(site, clusters)
     yield from _profile_names(site, profiles)
     for position, profile in profiles:
@@ -62,6 +64,49 @@ def _table(table: Table, name: str) -> Table:
 def _list(table: Table, name: str) -> list[Any]:
     found = table.get(name)
     return found if isinstance(found, list) else []
+
+
+def _front(hub: Table) -> Iterator[Conflict]:
+    """How browsers reach the hub."""
+    url = hub.get("url")
+    https = isinstance(url, str) and url.strip().startswith("https://")
+    for one, other in (("certificate", "certificate_key"), ("certificate_key", "certificate")):
+        if one in hub and other not in hub:
+            yield Conflict(
+                ("hub", one), f"this is of no use without {other}", f"{other} beside it", at_key=True
+            )
+    if isinstance(url, str) and not https:
+        for key in ("certificate", "subdomains"):
+            if hub.get(key):
+                message = f"{key} needs HTTPS, and url does not begin with https://"
+                yield Conflict(("hub", key), message, "a url that begins with https://", at_key=True)
+    if "redirect_port" in hub:
+        if "certificate" not in hub:
+            message = "without a certificate the hub has no HTTPS to redirect to; the front server redirects"
+            yield Conflict(("hub", "redirect_port"), message, "certificate beside it", at_key=True)
+        elif hub["redirect_port"] == _port(hub):
+            yield Conflict(("hub", "redirect_port"), "this is the port of HTTPS itself", "another port")
+    if hub.get("subdomains") is True and isinstance(url, str) and is_address(_host(url)):
+        message = "an address has no subdomains"
+        yield Conflict(("hub", "subdomains"), message, "a url with a host name", at_key=True)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url.strip()).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _port(hub: Table) -> int | None:
+    """Where the proxy listens, as far as that can be read."""
+    bind = hub.get("bind")
+    try:
+        if isinstance(bind, str):
+            return int(bind.strip().rstrip("/").rpartition(":")[2])
+        return urlsplit(str(hub.get("url")).strip()).port or HTTPS_PORT
+    except ValueError:
+        return None
 
 
 def _clusters(site: Table, clusters: Table) -> Iterator[Conflict]:

@@ -40,6 +40,11 @@ OF_EVERYTHING = """\
 [hub]
 url = "https://jupyter.example.org/jupyter/"
 bind = "10.0.0.1:9000"
+certificate = "/etc/clusterhub/tls/fullchain.pem"
+certificate_key = "/etc/clusterhub/tls/privkey.pem"
+redirect_port = 9080
+subdomains = true
+trusted_proxies = ["10.0.0.5", "fd00::5"]
 internal_url = "http://gateway.example.org:8081"
 id = "example"
 state_directory = "/srv/clusterhub"

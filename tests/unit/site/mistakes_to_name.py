@@ -172,6 +172,35 @@ MISTAKES = {
     "bind without port": hub('bind = "127.0.0.1"', "not an address and a port", allows="127.0.0.1:8000"),
     "bind without brackets": hub('bind = "::1:8000"', "IPv6 address without brackets", allows='"[::1]:8000"'),
     "bind with brackets around a name": hub('bind = "[localhost]:8000"', "not an address and a port"),
+    # How browsers reach the hub
+    "certificate without key": hub('certificate = "/a.pem"', "no use without certificate_key"),
+    "key without certificate": hub('certificate_key = "/a.pem"', "no use without certificate"),
+    "certificate for http": Mistake(
+        URL,
+        '"http://jupyter.example.org"\ncertificate = "/a.pem"\ncertificate_key = "/a.key"',
+        3,
+        ("certificate needs HTTPS",),
+        "https://",
+    ),
+    "certificate by a relative path": hub('certificate = "a.pem"', "does not begin at the root"),
+    "redirect without certificate": hub("redirect_port = 80", "the front server redirects"),
+    "redirect from the port of HTTPS": hub(
+        'redirect_port = 443\ncertificate = "/a.pem"\ncertificate_key = "/a.key"', "port of HTTPS itself"
+    ),
+    "redirect from no port": hub("redirect_port = 0", "too small", allows="1 to 65535"),
+    "subdomains of an address": Mistake(
+        URL, '"https://10.0.0.5"\nsubdomains = true', 3, ("an address has no subdomains",), "host name"
+    ),
+    "subdomains without HTTPS": Mistake(
+        URL, '"http://jupyter.example.org"\nsubdomains = true', 3, ("subdomains needs HTTPS",)
+    ),
+    "subdomains in words": hub(
+        'subdomains = "true"', "neither true nor false: write it without the quotes", allows="true or false"
+    ),
+    "trusted proxies by name": hub(
+        'trusted_proxies = ["www.example.org"]', "not the address of one machine", allows="10.0.0.5"
+    ),
+    "trusted network": hub('trusted_proxies = ["10.0.0.0/8"]', "not the address of one machine"),
     "bad id": hub('id = "a:b"', "not a hub's id"),
     "id with an underscore": hub('id = "my_hub"', "not a hub's id", allows='"." or "-"'),
     "sessions under a path with a space": sessions(

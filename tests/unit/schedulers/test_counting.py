@@ -20,7 +20,7 @@ from clusterhub.schedulers.model import CommandResult, Job, JobState, Position, 
 from clusterhub.schedulers.watch import BURST, PER_MINUTE, Watch
 
 from .clocks import FakeClock
-from .test_watch import Table
+from .table import Table
 
 WAITING = Job("7", JobState.QUEUED)
 PLACE = (Position(3, "batch"),)
@@ -60,11 +60,6 @@ class Line(Table):
 
     def times(self, name: str) -> int:
         return sum(argv == (f"/bin/{name}",) for argv in self.asked)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -1,126 +1,17 @@
-"""The watch, with a clock and a scheduler's commands of our own: no process is started, no time passes."""
+"""When the watch looks at the queue, what it makes of what it sees, and whom it tells."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from types import MappingProxyType
 
 import pytest
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.schedulers.base import Scheduler
-from clusterhub.schedulers.model import (
-    CommandResult,
-    Job,
-    JobRequest,
-    JobState,
-    Outcome,
-    SchedulerError,
-    Submission,
-    WaitReason,
-)
+from clusterhub.schedulers.model import Job, JobState, Outcome, SchedulerError
 from clusterhub.schedulers.watch import BURST, GATHERING, PER_MINUTE, QUIET, Watch
 
 from .clocks import FakeClock
-
-RUNNING = Job("7", JobState.RUNNING)
-
-
-class Table(Scheduler):
-    """A scheduler whose answers lie on a table."""
-
-    kind = "table"
-    environment = MappingProxyType({"CONF": "x"})
-    look_environment = MappingProxyType({"FORMAT": "%s"})
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {"7": RUNNING}
-        self.accounts: dict[str, Job] | None = {}
-        self.error: Exception | None = None
-        self.accounting_error: type[Exception] = SchedulerError
-        """Raised where there are no ``accounts``."""
-        self.hold: asyncio.Event | None = None
-        self.hold_accounting: asyncio.Event | None = None
-        self.asked: list[tuple[str, ...]] = []
-        self.environments: list[Mapping[str, str]] = []
-
-    async def run(
-        self,
-        argv: tuple[str, ...],
-        *,
-        environment: Mapping[str, str],
-        timeout: float,  # noqa: ARG002 - the watch's call
-    ) -> CommandResult:
-        self.asked.append(argv)
-        self.environments.append(environment)
-        hold = self.hold if argv[0] == "/bin/look" else self.hold_accounting or self.hold
-        if hold is not None:
-            await hold.wait()
-        return CommandResult(0, "", "")
-
-    def looks(self) -> int:
-        return sum(argv[0] == "/bin/look" for argv in self.asked)
-
-    def wait_reason(self, job: Job) -> WaitReason | None:
-        raise NotImplementedError
-
-    def programs(self, commands: object = None) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - there are none
-        return {"look": ("/bin/look",), "account": ("/bin/account",)}
-
-    def submission(self, request: JobRequest) -> Submission:
-        raise NotImplementedError
-
-    def parse_submission(self, result: CommandResult) -> str:
-        raise NotImplementedError
-
-    def cancellation(self, job_id: str) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    def parse_cancellation(self, result: CommandResult) -> None:
-        raise NotImplementedError
-
-    def queue(self) -> tuple[str, ...]:
-        return ("look",)
-
-    def parse_queue(self, result: CommandResult) -> Mapping[str, Job]:  # noqa: ARG002 - it lies on the table
-        if self.error is not None:
-            raise self.error
-        return dict(self.jobs)
-
-    def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:
-        return ("account", *job_ids)
-
-    def parse_accounting(self, result: CommandResult) -> Mapping[str, Job]:  # noqa: ARG002 - it lies on the table
-        if self.accounts is None:
-            raise self.accounting_error("accounting is away")
-        return self.accounts
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def table() -> Table:
-    return Table()
-
-
-@pytest.fixture
-async def watch(table: Table, clock: FakeClock) -> AsyncIterator[Watch]:
-    made = Watch(
-        table,
-        interval=30,
-        starting_interval=2,
-        run=table.run,
-        clock=clock,
-        jitter=lambda low, high: (low + high) / 2,
-    )
-    made.ensure_running()
-    await clock.settle()
-    yield made
-    await made.close()
+from .table import RUNNING, Table
 
 
 async def test_the_first_look_is_made_at_once_and_the_next_after_the_interval(
@@ -311,89 +202,6 @@ async def test_an_error_that_nobody_foresaw_does_not_stop_the_watch(
     table.error = None
     await clock.advance(30)
     assert watch.snapshot.error is None
-
-
-async def test_jobs_that_left_are_asked_of_accounting_in_one_query(watch: Watch, table: Table) -> None:
-    table.jobs = {"7": RUNNING, "8": Job("8", JobState.RUNNING)}
-    await watch.refresh()
-    table.jobs = {}
-    table.accounts = {
-        number: Job(number, JobState.ENDED, outcome=Outcome.TIME_LIMIT) for number in ("7", "8")
-    }
-    await watch.refresh()
-    assert [argv for argv in table.asked if argv[0] == "/bin/account"] == [("/bin/account", "7", "8")]
-    ending = watch.ending("7")
-    assert ending is not None
-    assert ending.outcome is Outcome.TIME_LIMIT
-    assert watch.is_over("8")
-
-
-async def test_accounting_that_is_away_is_asked_twice_a_minute_at_the_most(
-    watch: Watch, table: Table, clock: FakeClock
-) -> None:
-    table.accounts = None
-    table.jobs = {"7": Job("7", JobState.ENDED, outcome=Outcome.FAILED), "8": RUNNING}
-    await clock.advance(3600)
-    asked = sum(argv[0] == "/bin/account" for argv in table.asked)
-    assert 110 <= asked <= 125
-    assert watch.is_over("7")
-
-
-@pytest.mark.parametrize("error", [SchedulerError, RuntimeError])
-async def test_accounting_may_fail_for_half_a_day_and_the_queue_is_seen_all_the_same(
-    watch: Watch, table: Table, clock: FakeClock, error: type[Exception]
-) -> None:
-    """A pause that is doubled a thousand times is no number any more; what is raised then hides the queue."""
-    table.accounts, table.accounting_error = None, error
-    table.jobs = {"7": Job("7", JobState.ENDED, outcome=Outcome.FAILED), "8": RUNNING}
-    for _ in range(12):
-        await clock.advance(3600)
-        assert watch.snapshot.error is None
-    table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.TIME_LIMIT)}
-    await clock.advance(60)
-    ending = watch.ending("7")
-    assert ending is not None
-    assert ending.outcome is Outcome.TIME_LIMIT
-
-
-async def test_accounting_that_does_not_answer_keeps_no_look_waiting(
-    watch: Watch, table: Table, clock: FakeClock
-) -> None:
-    table.hold_accounting = asyncio.Event()
-    table.jobs = {"8": RUNNING}
-    table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.TIME_LIMIT)}
-    before = table.looks()
-    await clock.advance(100)
-    assert table.looks() >= before + 3
-    assert sum(argv[0] == "/bin/account" for argv in table.asked) == 1
-    assert watch.snapshot.error is None
-    table.hold_accounting.set()
-    await clock.settle()
-    ending = watch.ending("7")
-    assert ending is not None
-    assert ending.outcome is Outcome.TIME_LIMIT
-
-
-async def test_no_job_is_given_up_while_accounting_is_being_asked_about_it(
-    watch: Watch, table: Table, clock: FakeClock
-) -> None:
-    table.hold_accounting = asyncio.Event()
-    table.jobs = {}
-    table.accounts = {"7": RUNNING}
-    await clock.advance(100)
-    assert not watch.is_over("7")
-    table.hold_accounting.set()
-    await clock.advance(100)
-    assert not watch.is_over("7"), "accounting says that it lives"
-
-
-async def test_a_job_never_heard_of_becomes_over_in_time(watch: Watch, clock: FakeClock) -> None:
-    assert not watch.is_over("99")
-    ended = asyncio.create_task(watch.until_over("99"))
-    await clock.advance(61)
-    job = await ended
-    assert job is not None
-    assert (job.id, job.outcome) == ("99", Outcome.UNKNOWN)
 
 
 async def test_waiting_for_a_change_returns_the_new_snapshot_or_the_same_one_after_the_timeout(

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.abuse.fuzz_requests import DIRECTIVE, ENGINE, SESSIONS
+from tests.abuse.fuzz_requests import ENGINE, SESSIONS
 from tests.abuse.fuzz_world import (
     BASES,
     EXTRA_ENVIRONMENT,
@@ -24,6 +24,7 @@ from tests.abuse.fuzz_world import (
     Ran,
     Touched,
 )
+from tests.unit.privileged.options_of_sbatch import DIRECTIVE
 
 ASCII_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 HARMLESS = ASCII_WORD | frozenset(".@+-,:=/")

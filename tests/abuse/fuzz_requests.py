@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from tests.abuse.hostile import FRAGMENTS, hostile_inside, hostile_text, hostile_value
+from tests.unit.privileged.options_of_sbatch import OPTIONS_OF_SBATCH
 
 PEOPLE = ("alice", "bob", "carol", "a.b@example.org", "x+y", "A_B", "0x1", "u" * 64)
 OTHERS = (
@@ -32,30 +33,9 @@ OTHERS = (
 )
 SESSIONS = "/shared/sessions"
 ENGINE = "/var/lib/engine"
-DIRECTIVE = "--licenses=matlab:2"
 
-GOOD_OPTIONS_OF_SBATCH = (
-    *[
-        "--parsable",
-        "--job-name=clusterhub",
-        "--partition=interactive,batch",
-        "--account=physics-1",
-        "--qos=normal",
-    ],
-    *[
-        "--reservation=class_2026",
-        "--constraint=[rack1*2&(gpu|fast)]",
-        "--nodes=1-2",
-        "--ntasks=1",
-        "--mem=4096M",
-    ],
-    *["--ntasks-per-node=1", "--cpus-per-task=8", "--mem-per-cpu=500M", "--gpus=1", "--gpus-per-node=h200:2"],
-    *["--gres=gpu:a100:2,tmpdisk:10", "--time=1-12:00:00", "--nice=-5", "--open-mode=append", "--export=ALL"],
-    *["--export=NIL", "--propagate=NONE", "--signal=B:USR1@60", "--requeue", "--no-requeue"],
-    DIRECTIVE,
-)
 GOOD_OPTIONS = (
-    *GOOD_OPTIONS_OF_SBATCH,
+    *OPTIONS_OF_SBATCH,
     *[
         "--full",
         "--quiet",
@@ -256,7 +236,7 @@ class Requests:
         else:
             argv = ["sbatch", f"--comment={tag}", output]
             argv += random.choice(([], ["--chdir=/home/alice/My work"]))
-            argv += random.sample(GOOD_OPTIONS_OF_SBATCH, random.randrange(5))
+            argv += random.sample(OPTIONS_OF_SBATCH, random.randrange(5))
         request = {"verb": "submit", "person": person, "argv": argv, "stdin": random.choice(GOOD_SCRIPTS)}
         if random.random() < 0.5:
             request["ticket"] = {"name": f"{random.choice(NAMES)}.ticket", "text": "secret"}

@@ -16,7 +16,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.abuse.fuzz_requests import DIRECTIVE, ENGINE, PEOPLE, SESSIONS
+from tests.abuse.fuzz_requests import ENGINE, PEOPLE, SESSIONS
+from tests.unit.privileged.options_of_sbatch import DIRECTIVE
 
 from clusterhub.privileged.helper import accounts, files, pam, person, shadow, verbs
 from clusterhub.privileged.helper.accounts import Caller

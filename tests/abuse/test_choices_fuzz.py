@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from tests.abuse.forbidden import whose_submission
 from tests.abuse.fuzz_outcomes import assert_in_words, report
-from tests.abuse.fuzz_requests import DIRECTIVE, SESSIONS
+from tests.abuse.fuzz_requests import SESSIONS
 from tests.abuse.hostile import FRAGMENTS, hostile_inside, hostile_text, hostile_value
+from tests.unit.privileged.options_of_sbatch import DIRECTIVE
+from tests.unit.spawner.people import ALICE
 
 from clusterhub.hub.form import choice_from_form, render_form
-from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.site.loading import parse
 from clusterhub.site.ranges import Range
@@ -83,17 +84,6 @@ RULES: dict[str, dict[str, tuple[int, int]]] = {
 }
 """Profile, amount, least and most; what is not here cannot be chosen. "secret" is for others."""
 INTERFACES = {"small": {"lab"}, "gpu": {"lab", "notebook"}}
-ALICE = Account(  # noqa: S604 - "shell" is the account's
-    name="alice",
-    uid=1001,
-    gid=1001,
-    home="/home/alice",
-    shell="/bin/bash",
-    groups=("alice",),
-    home_exists=True,
-    shell_allowed=True,
-    allowed=True,
-)
 TAG = Tag("hub.example.org", "alice", "big")
 
 GOOD_CHOICES: tuple[dict[str, Any], ...] = (

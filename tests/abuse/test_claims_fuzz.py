@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 from tests.abuse.fuzz_outcomes import assert_in_words, report
 from tests.abuse.hostile import FRAGMENTS, hostile_inside, hostile_value
+from tests.unit.spawner.claims import CLAIM
 from tornado.web import HTTPError
 
 from clusterhub.hub.api import parse_body
-from clusterhub.session.launcher import VERSION
 from clusterhub.spawner import boarding
 from clusterhub.spawner.boarding import Boarding, Claim, Later, Ready, Refused, parse_claim, parse_ready
 from clusterhub.spawner.launch import endpoint_url
@@ -29,17 +29,6 @@ from clusterhub.spawner.launch import endpoint_url
 CALLS = int(os.environ.get("CLUSTERHUB_FUZZ_CALLS", "50000"))
 SEED = int(os.environ.get("CLUSTERHUB_FUZZ_SEED", "1"))
 
-GOOD_CLAIM = {
-    "version": VERSION,
-    "tag": "clusterhub:hub.example.org:alice:big",
-    "job": "17",
-    "restart": 0,
-    "node": "n1",
-    "address": "10.77.0.11",
-    "port": 30001,
-    "claim": "c0ffee",
-    "ticket": {"kind": "munge", "value": "MUNGE:x:"},
-}
 ADDRESSES = (
     *(
         "10.0.0.1",
@@ -64,13 +53,13 @@ class Hostile:
 
     def claim(self) -> Any:
         random = self.random
-        claim: Any = dict(GOOD_CLAIM)
+        claim: Any = dict(CLAIM)
         if random.random() < 0.3:
             claim["address"] = random.choice(ADDRESSES)
         for _ in range(random.choice((0, 1, 1, 2))):
             if not isinstance(claim, dict):
                 return claim
-            key = random.choice((*GOOD_CLAIM, "x"))
+            key = random.choice((*CLAIM, "x"))
             match random.randrange(4):
                 case 0 | 1:
                     claim = hostile_inside(random, claim)

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from tests.abuse.forbidden import forbidden
-from tests.abuse.fuzz_requests import DIRECTIVE, ENGINE, SESSIONS, Requests
+from tests.abuse.fuzz_requests import ENGINE, SESSIONS, Requests
 from tests.abuse.fuzz_world import (
     BASES,
     EXTRA_ENVIRONMENT,
@@ -33,6 +33,7 @@ from tests.abuse.fuzz_world import (
     Ran,
     Touched,
 )
+from tests.unit.privileged.options_of_sbatch import DIRECTIVE
 
 from clusterhub.privileged import archive
 from clusterhub.privileged.archive import ISOLATED, helper_archive

@@ -10,9 +10,9 @@ import os
 import signal
 from collections.abc import Callable
 
-import aiohttp
 import pytest
 from tests.fault.conftest import Demo, until
+from tests.fault.visits import is_ready
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -33,13 +33,7 @@ async def test_a_start_goes_on_when_the_hub_is_killed_after(moment: str, demo: D
         await until(lambda: MOMENTS[moment](demo))
         os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
 
-        async def is_ready() -> bool:
-            try:
-                return bool((await walk.model())["servers"].get("", {}).get("ready"))
-            except (aiohttp.ClientError, ValueError):
-                return False  # the hub is on its way
-
-        await until(is_ready)
+        await until(lambda: is_ready(walk))
         printed, _ = await walk.run_cell("print(6 * 7)")
         assert printed == "42\n"
         assert len(demo.jobs) == 1

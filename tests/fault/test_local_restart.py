@@ -7,8 +7,8 @@ import getpass
 import os
 import signal
 
-import aiohttp
 from tests.fault.conftest import Demo, until
+from tests.fault.visits import is_ready
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -19,15 +19,9 @@ async def test_a_session_keeps_its_variables_when_the_hub_is_killed_twice(demo: 
         await walk.start({"profile": "small"})
         _, kernel = await walk.run_cell("x = 6")
 
-        async def is_ready() -> bool:
-            try:
-                return bool((await walk.model())["servers"].get("", {}).get("ready"))
-            except (aiohttp.ClientError, ValueError):
-                return False  # the hub is on its way
-
         for _ in range(2):
             os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
-            await until(is_ready)
+            await until(lambda: is_ready(walk))
             printed, same = await walk.run_cell("print(x * 7)", kernel=kernel)
             assert (printed, same) == ("42\n", kernel)
         assert [record["state"] for record in demo.records()] == ["running"]

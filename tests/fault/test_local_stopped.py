@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import aiohttp
 from tests.fault.conftest import Demo, until
+from tests.fault.visits import is_ready
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -47,15 +47,9 @@ async def test_a_stopped_session_is_there_with_its_variables_when_it_goes_on(dem
         await walk.start({"profile": "small"})
         _, kernel = await walk.run_cell("x = 6")
 
-        async def is_ready() -> bool:
-            try:
-                return bool((await walk.model())["servers"].get("", {}).get("ready"))
-            except (aiohttp.ClientError, ValueError):
-                return False  # the hub is on its way
-
         with stopped(demo):
             os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
-            await until(is_ready)
+            await until(lambda: is_ready(walk))
         printed, _ = await walk.run_cell("print(x * 7)", kernel=kernel)
         assert printed == "42\n"
         assert [record["state"] for record in demo.records()] == ["running"]

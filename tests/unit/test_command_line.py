@@ -6,34 +6,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.site.examples import small_site
 
 from clusterhub.cli import main
-
-SITE = """
-[hub]
-url = "http://127.0.0.1:8000"
-state_directory = "{directory}/state"
-
-[login]
-method = "one-person"
-
-[cluster.here]
-scheduler = "local"
-
-[environment]
-path = "/opt/environments/current"
-
-[[profile]]
-name = "small"
-title = "Small"
-time = {{ default = "1h", max = "2h" }}
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     path = tmp_path / "site.toml"
-    path.write_text(SITE.format(directory=tmp_path))
+    state = f'state_directory = "{tmp_path}/state"'
+    path.write_text(small_site(hub=state, profile='time = { default = "1h", max = "2h" }'))
     return path
 
 
@@ -68,9 +50,10 @@ def test_a_good_site_is_said_to_be_good(site: Path) -> None:
 )
 def test_a_wrong_site_is_named_with_file_and_line(site: Path, words: tuple[str, ...]) -> None:
     site.write_text(site.read_text().replace("[cluster.here]\n", '[cluster.here]\nschedular = "slurm"\n'))
+    line = site.read_text().splitlines().index('schedular = "slurm"') + 1
     code, _, said = run(*words, "--site", site)
     assert code == 1
-    assert f"{site}:10" in said
+    assert f"{site}:{line}:" in said
     assert "scheduler" in said
 
 

@@ -5,41 +5,24 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from jupyterhub.app import JupyterHub
+from tests.unit.site.examples import small_site
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.configure import Setting, as_url_host, masked, proxy_socket, resolve
 from clusterhub.site.loading import load
 from clusterhub.site.schema import Site
 
-SITE = """
-[hub]
-url = "http://127.0.0.1:8000"
-state_directory = "{directory}"
+TIMES = '[sessions]\nqueue_timeout = "1h"\nstart_timeout = "5min"\n'
 
-[login]
-method = "one-person"
 
-[cluster.main]
-scheduler = "local"
-
-[environment]
-path = "/opt/environments/current"
-
-[sessions]
-queue_timeout = "1h"
-start_timeout = "5min"
-
-[[profile]]
-name = "small"
-title = "Small"
-time = "1h"
-"""
+def site_in(state: Path) -> str:
+    return small_site(hub=f'state_directory = "{state}"', tables=TIMES)
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     path = tmp_path / "site.toml"
-    path.write_text(SITE.format(directory=tmp_path / "state"))
+    path.write_text(site_in(tmp_path / "state"))
     return load(path)
 
 
@@ -143,7 +126,7 @@ def test_secrets_inside_of_values_are_masked_and_the_rest_is_shown(site: Site) -
 
 def test_a_state_directory_that_is_too_deep_for_a_socket_is_named(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
-    path.write_text(SITE.format(directory=tmp_path / ("deep" * 30)))
+    path.write_text(site_in(tmp_path / ("deep" * 30)))
     with pytest.raises(ClusterhubError, match="too long for a socket"):
         proxy_socket(load(path))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from jupyterhub.scopes import parse_scopes
+from tests.unit.site.examples import small_site
 from tornado.web import HTTPError
 
 from clusterhub.errors import ClusterhubError, Explanation
@@ -32,22 +33,7 @@ ENDING = Ending(
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    text = f"""
-[hub]
-url = "http://127.0.0.1:8000"
-id = "hub"
-state_directory = "{tmp_path}/state"
-[login]
-method = "one-person"
-[cluster.here]
-scheduler = "local"
-[environment]
-path = "/opt/environments/current"
-[[profile]]
-name = "small"
-title = "Small"
-time = "1h"
-"""
+    text = small_site(hub=f'id = "hub"\nstate_directory = "{tmp_path}/state"')
     (tmp_path / "state").mkdir()
     return parse(text, tmp_path / "site.toml")
 

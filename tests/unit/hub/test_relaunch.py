@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.unit.site.examples import small_site
 
 from clusterhub.hub.form import choice_from_form
 from clusterhub.hub.relaunch import fields_of, hidden_fields
@@ -17,24 +18,13 @@ from clusterhub.spawner.options import parse_choice
 
 @pytest.fixture
 def site() -> Site:
-    text = """
-[hub]
-url = "http://127.0.0.1:8000"
-[login]
-method = "one-person"
-[cluster.here]
-scheduler = "local"
-[environment]
-path = "/opt/environments/current"
-[[profile]]
-name = "small"
-title = "Small"
+    limits = """\
 cpus = { default = 1, max = 4 }
 memory = { default = "1 GiB", max = "3 GiB" }
 time = { default = "1h", max = "8h" }
 interface = ["lab", "notebook"]
 """
-    return parse(text, Path("/etc/clusterhub/site.toml"))
+    return parse(small_site(profile=limits), Path("/etc/clusterhub/site.toml"))
 
 
 def test_the_same_choice_comes_back_from_the_form(site: Site) -> None:

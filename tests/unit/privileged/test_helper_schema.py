@@ -15,6 +15,8 @@ from clusterhub.schedulers.local import LocalScheduler
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.schedulers.slurm import SlurmScheduler
 
+from .options_of_sbatch import DIRECTIVE, OPTIONS_OF_SBATCH
+
 PROGRAMS = {
     "sbatch": ["/usr/bin/sbatch"],
     "scancel": ["/usr/bin/scancel"],
@@ -23,50 +25,13 @@ PROGRAMS = {
 CONFIGURATION = Configuration(
     programs=PROGRAMS,
     session_directory="/shared/sessions",
-    directives=["--licenses=matlab:2"],
+    directives=[DIRECTIVE],
     engine_directories=["/var/lib/engine"],
 )
 NEEDED = ["--comment=clusterhub:hub.example.org:alice:big", "--output=/shared/sessions/alice/big-%j.log"]
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        "--parsable",
-        "--job-name=clusterhub",
-        "--partition=interactive,batch",
-        "--account=physics-1",
-        "--qos=normal",
-        "--reservation=class_2026",
-        "--constraint=[rack1*2&(gpu|fast)]",
-        "--nodes=1",
-        "--nodes=1-2",
-        "--ntasks=1",
-        "--ntasks-per-node=1",
-        "--cpus-per-task=8",
-        "--mem=4096M",
-        "--mem-per-cpu=500M",
-        "--gpus=1",
-        "--gpus-per-node=h200:2",
-        "--gres=gpu:a100:2,tmpdisk:10",
-        "--time=30",
-        "--time=240:00",
-        "--time=1-12:00:00",
-        "--nice=100",
-        "--nice=-5",
-        "--chdir=/home/alice/My work",
-        "--open-mode=append",
-        "--export=NONE",
-        "--export=ALL",
-        "--propagate=NONE",
-        "--export=NIL",
-        "--signal=B:USR1@60",
-        "--signal=TERM@120",
-        "--requeue",
-        "--no-requeue",
-        "--licenses=matlab:2",
-    ],
-)
+@pytest.mark.parametrize("option", OPTIONS_OF_SBATCH)
 def test_an_option_of_the_hub_is_taken(option: str) -> None:
     argv = ["sbatch", *NEEDED, option]
     assert check_submission(argv, "alice", CONFIGURATION) == argv

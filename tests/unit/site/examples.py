@@ -115,6 +115,29 @@ name = "there"
 cluster = "other"
 """
 
+
+def small_site(*, hub: str = "", tables: str = "", profile: str = 'time = "1h"') -> str:
+    """A site on one machine with one small profile; further lines of those tables, and further tables."""
+    return f"""\
+[hub]
+url = "http://127.0.0.1:8000"
+{hub}
+[login]
+method = "one-person"
+
+[cluster.here]
+scheduler = "local"
+
+[environment]
+path = "/opt/environments/current"
+{tables}
+[[profile]]
+name = "small"
+title = "Small"
+{profile}
+"""
+
+
 OF_ONE_MACHINE = """\
 [hub]
 url = "http://127.0.0.1:8000"

@@ -8,6 +8,8 @@ from clusterhub.privileged.broker import Account
 from clusterhub.site.loading import parse
 from clusterhub.site.schema import Site
 
+from .people import ALICE
+
 SITE = """
 [hub]
 url = "https://hub.example.org"
@@ -52,14 +54,4 @@ def site() -> Site:
 
 @pytest.fixture
 def alice() -> Account:
-    return Account(  # noqa: S604 - "shell" is the account's
-        name="alice",
-        uid=1001,
-        gid=1001,
-        home="/home/alice",
-        shell="/bin/bash",
-        groups=("alice", "gpu-users"),
-        home_exists=True,
-        shell_allowed=True,
-        allowed=True,
-    )
+    return ALICE

@@ -24,18 +24,8 @@ from clusterhub.spawner.boarding import (
 )
 from clusterhub.spawner.tickets import Proof, TicketRefused
 
-TAG = "clusterhub:hub:alice:"
-CLAIM = {
-    "version": VERSION,
-    "tag": TAG,
-    "job": "17",
-    "restart": 0,
-    "node": "n1",
-    "address": "10.77.0.11",
-    "port": 30001,
-    "claim": "c0ffee",
-    "ticket": {"kind": "munge", "value": "MUNGE:x:"},
-}
+from .claims import CLAIM, TAG
+
 RUNNING = Job("17", JobState.RUNNING, tag=TAG, person="alice", nodes=("n1",))
 PROOF = Proof(uid=1001, address="10.77.0.11", payload=parse_claim(CLAIM).payload)
 

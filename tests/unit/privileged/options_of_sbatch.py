@@ -1,0 +1,40 @@
+"""Options that a hub gives sbatch, each in the forms that it has."""
+
+DIRECTIVE = "--licenses=matlab:2"
+"""One that the operator added."""
+
+OPTIONS_OF_SBATCH = (
+    "--parsable",
+    "--job-name=clusterhub",
+    "--partition=interactive,batch",
+    "--account=physics-1",
+    "--qos=normal",
+    "--reservation=class_2026",
+    "--constraint=[rack1*2&(gpu|fast)]",
+    "--nodes=1",
+    "--nodes=1-2",
+    "--ntasks=1",
+    "--ntasks-per-node=1",
+    "--cpus-per-task=8",
+    "--mem=4096M",
+    "--mem-per-cpu=500M",
+    "--gpus=1",
+    "--gpus-per-node=h200:2",
+    "--gres=gpu:a100:2,tmpdisk:10",
+    "--time=30",
+    "--time=240:00",
+    "--time=1-12:00:00",
+    "--nice=100",
+    "--nice=-5",
+    "--chdir=/home/alice/My work",
+    "--open-mode=append",
+    "--export=NONE",
+    "--export=ALL",
+    "--propagate=NONE",
+    "--export=NIL",
+    "--signal=B:USR1@60",
+    "--signal=TERM@120",
+    "--requeue",
+    "--no-requeue",
+    DIRECTIVE,
+)

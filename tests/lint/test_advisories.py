@@ -98,6 +98,12 @@ def test_the_packages_that_matter_most_are_on_the_list_also_where_nothing_needs_
     assert listed >= MUST_BE_LISTED
 
 
+def test_what_sites_put_beside_us_has_a_floor_that_the_audit_checks(auditor: ModuleType) -> None:
+    """As extras of the package. KubeSpawner has none: it would take the place of ours."""
+    declared = {requirement.name for _, requirement in auditor.declared(ROOT)}
+    assert declared >= MUST_BE_LISTED - {"jupyterhub-kubespawner"}
+
+
 def test_a_checkout_with_mended_versions_only_has_nothing_to_mend(
     auditor: ModuleType, checkout: Checkout
 ) -> None:

@@ -79,13 +79,14 @@ def test_a_lock_pins_everything_that_its_source_names(source: Path) -> None:
     assert wanted <= pinned
 
 
-def test_the_dependencies_of_the_package_are_those_of_the_hub_lock() -> None:
-    """pyproject.toml says what users get, requirements/hub.in what we lock; they must not part."""
+@pytest.mark.parametrize(("key", "lock"), [("dependencies", "hub.in"), ("session", "session.in")])
+def test_what_the_package_depends_on_is_what_we_lock(key: str, lock: str) -> None:
+    """pyproject.toml says what users get, requirements/ what we lock; they must not part."""
     project = (ROOT / "pyproject.toml").read_text()
-    block = re.search(r"^dependencies = \[\n(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    block = re.search(rf"^{key} = \[\n(.*?)^\]", project, re.MULTILINE | re.DOTALL)
     assert block
     declared = set(re.findall(r'^ *"(.+)",$', block[1], re.MULTILINE))
-    lines = (ROOT / "requirements" / "hub.in").read_text().splitlines()
+    lines = (ROOT / "requirements" / lock).read_text().splitlines()
     assert declared == {line for line in lines if line and not line.startswith("#")}
 
 

@@ -29,7 +29,7 @@ def cluster() -> Iterator[RealCluster]:
     if problem:
         pytest.skip(problem)
     cluster = RealCluster(print)
-    if cluster.footprint().complete:
+    if cluster.is_up():
         if os.environ.get("CLUSTERHUB_TEST_REUSE") != "1":
             pytest.fail(
                 "A cluster is up. Use it with CLUSTERHUB_TEST_REUSE=1, or `scripts/cluster down`.",

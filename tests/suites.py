@@ -13,6 +13,10 @@ import pytest
 ORDER = ("unit", "docs", "lint", "contract", "cluster", "browser", "fault", "abuse")
 
 
+SHARES = ("faults", "cluster", "rest")
+"""What can run side by side, the first two each on a cluster of its own; about the same time each."""
+
+
 def suite_of(path: Path) -> str:
     """The suite of a test file, its path given from the root; empty for one outside ``tests``."""
     match path.parts:
@@ -25,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--no-skips`` and ``--share``."""
     parser.addoption("--no-skips", action="store_true", help="a test that is skipped fails the run")
     parser.addoption(
-        "--share", choices=("cluster", "rest"), help="only tests on the real cluster, or only the others"
+        "--share",
+        choices=SHARES,
+        help="only the faults on the real cluster, only its other tests, or only the rest",
     )
 
 
@@ -36,12 +42,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_on_cluster(item: pytest.Item) -> bool:
-    """True for a test that the real cluster of this machine is made for; there is one at a time.
+    """True for a test that the real cluster of a machine is made for; there is one at a time.
 
     One that asks for the fixture only while it runs says so by a mark.
     """
     asks = "cluster" in getattr(item, "fixturenames", ())
     return asks or item.get_closest_marker("on_cluster") is not None
+
+
+def _share_of(item: pytest.Item) -> str:
+    if not _is_on_cluster(item):
+        return "rest"
+    return "faults" if suite_of(Path(item.location[0])) == "fault" else "cluster"
 
 
 class _Suites:
@@ -55,7 +67,7 @@ class _Suites:
         """Quick suites first; within a suite the order stays. Only the share that was asked for."""
         share = self._config.getoption("--share")
         if share is not None:
-            others = [item for item in items if _is_on_cluster(item) != (share == "cluster")]
+            others = [item for item in items if _share_of(item) != share]
             items[:] = [item for item in items if item not in set(others)]
             self._config.hook.pytest_deselected(items=others)
         place = {name: index for index, name in enumerate(ORDER)}

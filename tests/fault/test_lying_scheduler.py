@@ -61,6 +61,7 @@ async def test_a_look_that_hangs_is_cut_off_and_looks_go_on_one_at_a_time(hub: L
     async with person(hub, "bob") as bob:
         await bob.press_start({"profile": "held"})
         waiting = await submitted(hub, "bob")
+        await until_said(bob, rf"Job {waiting} waits")
         with lying("squeue", "hang"):
             await until_told("squeue")
             assert (await server(bob))["pending"] == "spawn"

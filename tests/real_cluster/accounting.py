@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
 
-from . import configuration
+from . import cache, configuration
 from .layout import ACCOUNTS, CACHE, CLUSTER_NAME, DATA, GATEWAY, PEOPLE, QOS, Person
 
 DATADIR = DATA / GATEWAY.name / "mariadb" / "data"
@@ -25,8 +25,9 @@ def prepare_database() -> None:
     (directory / "init.sql").write_text(configuration.database_init())
     if not DATADIR.exists():
         empty = CACHE / "database" / _version()
-        if not empty.exists():
-            _install(empty)
+        with cache.turn():
+            if not empty.exists():
+                _install(empty)
         subprocess.run(["/usr/bin/cp", "--archive", "--reflink=auto", str(empty), str(DATADIR)], check=True)
     for path in (directory, directory / "init.sql"):
         shutil.chown(path, "mysql")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -34,6 +35,9 @@ from .layout import (
     Person,
 )
 from .state import State, load
+
+LOCK = Path("/run/lock/clusterhub-cluster")
+"""Held while the cluster of this machine is made or taken down."""
 
 NODES_READY_TIMEOUT = 30.0
 """Seconds from the start of slurmd until the controller says that the node takes jobs."""
@@ -138,6 +142,11 @@ class RealCluster:
     def footprint(self) -> State:
         """What there is of the cluster now; give it to `remains.find` after `down` to see what is left."""
         return load()
+
+    def is_up(self) -> bool:
+        """Whether a cluster is there to be used; what a crash of the machine left is none."""
+        state = load()
+        return state.complete and self._hosts_alive(state)
 
     def _hosts_alive(self, state: State) -> bool:
         return set(state.hosts) == {*HOSTS, SWITCH.name} and all(
@@ -341,10 +350,9 @@ class RealCluster:
 def one_at_a_time() -> Iterator[None]:
     """Hold the machine's only right to change the cluster; the kernel gives it back however we end."""
     remains.refuse_inside()
-    lock = socket.socket(socket.AF_UNIX)
-    with lock:
+    with LOCK.open("w") as lock:
         try:
-            lock.bind("\0clusterhub-cluster")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ClusterhubError(
                 "Another process brings this cluster up or down right now.", next="Wait for its end."

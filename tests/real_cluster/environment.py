@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
 
+from . import cache
 from .layout import CACHE, REPOSITORY, SHARED
 
 PYTHON = Path("/usr/bin/python3")
@@ -36,8 +37,9 @@ def ensure() -> None:
     links lie in `environments`: what tests build beside them never reaches the cache.
     """
     target = CACHE / "environments" / wanted()
-    if not is_cached():
-        _build(target)
+    with cache.turn():
+        if not is_cached():
+            _build(target)
     environments = SHARED / "environments"
     environments.mkdir(parents=True, exist_ok=True)
     for link, to in ((environments / wanted(), str(target)), (environments / "current", wanted())):

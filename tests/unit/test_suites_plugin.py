@@ -59,7 +59,7 @@ def test_pytests_own_summary_is_the_last_line(tests: Path) -> None:
     assert " passed in " in run(tests)[1].strip().splitlines()[-1]
 
 
-def test_each_test_belongs_to_one_of_the_two_shares(tests: Path) -> None:
+def test_each_test_belongs_to_one_share(tests: Path) -> None:
     (tests / "unit" / "test_unit.py").write_text(
         "import pytest\n"
         "@pytest.fixture\ndef cluster(): pass\n"
@@ -68,10 +68,17 @@ def test_each_test_belongs_to_one_of_the_two_shares(tests: Path) -> None:
         "def test_on_cluster(cluster): pass\n"
         "def test_on_each(engine): pass\n"
     )
-    code, on_cluster = run(tests, "--share=cluster")
-    assert code == 0
-    assert "2 passed, 2 deselected" in on_cluster
-    code, rest = run(tests, "--share=rest")
-    assert code == 0
-    assert "2 passed, 2 deselected" in rest
-    assert "test_on_each[local]" in rest
+    (tests / "fault").mkdir()
+    (tests / "fault" / "test_fault.py").write_text(
+        "import pytest\n@pytest.fixture\ndef cluster(): pass\n"
+        "def test_fault(cluster): pass\ndef test_local(): pass\n"
+    )
+    done = {share: run(tests, f"--share={share}") for share in ("faults", "cluster", "rest")}
+    assert {code for code, _ in done.values()} == {0}
+
+    def share_of(name: str) -> list[str]:
+        return [share for share, (_, output) in done.items() if f"::{name} PASSED" in output]
+
+    assert share_of("test_fault") == ["faults"]
+    assert share_of("test_on_cluster") == share_of("test_on_each[slurm]") == ["cluster"]
+    assert share_of("test_on_each[local]") == share_of("test_local") == share_of("test_abuse") == ["rest"]

@@ -7,7 +7,9 @@ restarted meanwhile cancels its job.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from tests.fault.on_slurm import until, until_said
@@ -31,9 +33,28 @@ def nodes(hub: LiveHub) -> Iterator[LiveHub]:
     hub.cluster.wait_for_nodes(60)
 
 
+@dataclass(frozen=True)
+class Running:
+    """A session, with its job and the node where that runs."""
+
+    walk: Walk
+    job: str
+    node: str
+
+
 def node_of(hub: LiveHub, job: str) -> str:
     """Where a job runs."""
     return hub.cluster.run("gateway", ["squeue", "-h", "-o", "%N", "-j", job]).stdout.strip()
+
+
+@asynccontextmanager
+async def running(hub: LiveHub, name: str = "alice", profile: str = "interactive") -> AsyncIterator[Running]:
+    """A session of theirs."""
+    async with Walk.begin(hub.url, name) as walk:
+        await walk.log_in(hub.cluster.people[name].password)
+        await walk.start({"profile": profile})
+        [job] = hub.jobs(name)
+        yield Running(walk, job, node_of(hub, job))
 
 
 def lose(hub: LiveHub, node: str) -> None:
@@ -51,13 +72,10 @@ async def test_a_session_whose_node_fails_begins_anew_on_another_also_past_a_kil
     nodes: LiveHub,
 ) -> None:
     hub = nodes
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
-        await walk.start({"profile": "interactive"})
-        [job] = hub.jobs("alice")
+    async with running(hub) as session:
+        walk, job = session.walk, session.job
         await walk.run_cell("answer = 6 * 7")
-        node = node_of(hub, job)
-        lose(hub, node)
+        lose(hub, session.node)
         await told(walk, REQUEUED)
         assert hub.jobs("alice", "PENDING") == [job]
         hub.kill()
@@ -66,21 +84,17 @@ async def test_a_session_whose_node_fails_begins_anew_on_another_also_past_a_kil
         let_go(hub, job)
         await until(lambda: is_ready(walk))
         assert hub.jobs("alice") == [job]
-        assert node_of(hub, job) != node
+        assert node_of(hub, job) != session.node
         printed, _ = await walk.run_cell("print('answer' in globals())")
         assert printed.strip() == "False"
 
 
 async def test_a_session_that_is_not_run_twice_says_that_its_node_failed(nodes: LiveHub) -> None:
     hub = nodes
-    async with Walk.begin(hub.url, "bob") as walk:
-        await walk.log_in(hub.cluster.people["bob"].password)
-        await walk.start({"profile": "not-requeued"})
-        [job] = hub.jobs("bob")
-        node = node_of(hub, job)
-        lose(hub, node)
-        words = f"The node {node} that your session ran on failed."
-        await until(lambda: shows(walk, words))
+    async with running(hub, "bob", "not-requeued") as session:
+        lose(hub, session.node)
+        words = f"The node {session.node} that your session ran on failed."
+        await until(lambda: shows(session.walk, words))
         status, ending = hub.api("GET", "clusterhub/endings/bob")
         assert (status, ending["what"], ending["outcome"]) == (200, words, "node failed")
         assert hub.jobs("bob") == []
@@ -103,34 +117,27 @@ async def test_a_session_out_of_the_hubs_reach_says_so_and_is_back_with_its_vari
     nodes: LiveHub,
 ) -> None:
     hub = nodes
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
-        await walk.start({"profile": "interactive"})
-        [job] = hub.jobs("alice")
+    async with running(hub) as session:
+        walk = session.walk
         _, kernel = await walk.run_cell("answer = 6 * 7")
-        node = node_of(hub, job)
-        hub.cluster.disconnect(node)
+        hub.cluster.disconnect(session.node)
         await until(lambda: shows(walk, UNREACHABLE))
         hub.kill()
         hub.start()
         await until(lambda: shows(walk, UNREACHABLE))
-        hub.cluster.reconnect(node)
+        hub.cluster.reconnect(session.node)
         await until(lambda: is_ready(walk))
         printed, _ = await walk.run_cell("print(answer)", kernel=kernel)
         assert printed.strip() == "42"
-        assert hub.jobs("alice", "RUNNING") == [job]
+        assert hub.jobs("alice", "RUNNING") == [session.job]
 
 
 async def test_a_session_out_of_reach_can_be_stopped(nodes: LiveHub) -> None:
     hub = nodes
-    async with Walk.begin(hub.url, "alice") as walk:
-        await walk.log_in(hub.cluster.people["alice"].password)
-        await walk.start({"profile": "interactive"})
-        [job] = hub.jobs("alice")
-        node = node_of(hub, job)
-        hub.cluster.disconnect(node)
-        await until(lambda: shows(walk, UNREACHABLE))
-        await hub.stop_session(walk)
-        assert UNREACHABLE not in await page(walk)
-        hub.cluster.reconnect(node)
+    async with running(hub) as session:
+        hub.cluster.disconnect(session.node)
+        await until(lambda: shows(session.walk, UNREACHABLE))
+        await hub.stop_session(session.walk)
+        assert UNREACHABLE not in await page(session.walk)
+        hub.cluster.reconnect(session.node)
         assert processes.wait_until(lambda: hub.jobs("alice", "RUNNING,COMPLETING") == [], 60, pause=0.2)

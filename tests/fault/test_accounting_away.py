@@ -1,7 +1,7 @@
 """Without slurmdbd sessions start, run and end, and are explained from the queue; with it again, in full.
 
-Without `Endings._learn`, or where an end without a time counts for `_accounted` of `schedulers/slurm.py`,
-nobody ever reads who cancelled the session that ended meanwhile.
+Without `Endings._learn`, or where an end without a time counts for `_accounted` of
+`schedulers/slurm_accounting.py`, nobody ever reads who cancelled the session that ended meanwhile.
 """
 
 from __future__ import annotations

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, NoReturn, TypeVar
 
-from clusterhub.schedulers import slurm_positions, slurm_queue
+from clusterhub.schedulers import slurm_accounting, slurm_positions, slurm_queue
 from clusterhub.schedulers.base import Scheduler
-from clusterhub.schedulers.hostlist import expand_hostlist
 from clusterhub.schedulers.locate import locate
 from clusterhub.schedulers.model import (
     CommandResult,
     Job,
     JobRequest,
-    JobState,
-    Outcome,
     Position,
     SchedulerError,
     Submission,
@@ -29,32 +25,16 @@ from clusterhub.schedulers.model import (
     WaitReason,
 )
 from clusterhub.schedulers.script import compose
-from clusterhub.schedulers.slurm_quantities import (
-    read_exit_code,
-    read_size,
-    read_time,
-    write_duration,
-    write_memory,
-)
+from clusterhub.schedulers.slurm_quantities import write_duration, write_memory
 from clusterhub.schedulers.slurm_reasons import wait_reason
 from clusterhub.schedulers.slurm_refusals import is_unclear, remedy, scheduler_sentence, was_unreached
-from clusterhub.schedulers.slurm_states import read_state
 
-_ACCOUNTING_FIELDS = (
-    "JobIDRaw",
-    "State",
-    "ExitCode",
-    "User",
-    "Partition",
-    "NodeList",
-    "Submit",
-    "Start",
-    "End",
-    "MaxRSS",
-    "Reason",
-)
+T = TypeVar("T")
+
 LONGEST_WARNING = 65535
 """Seconds that --signal takes at most (sbatch's manual)."""
+
+NEXT_LOOK = "Nothing is changed by this; the next look may succeed."
 
 _SUBMITTED = re.compile(r"(\d+)(?:;\S+)?")
 # scancel of 22.05 says nothing at all of a job that it does not know; later versions print these.
@@ -193,11 +173,8 @@ class SlurmScheduler(Scheduler):
         )
 
     def parse_queue(self, result: CommandResult) -> Mapping[str, Job]:
-        self._check("squeue", result)
-        try:
-            return MappingProxyType(slurm_queue.read_queue(result.stdout, self.job_name))
-        except ValueError as error:
-            raise self._unreadable("squeue", error) from error
+        jobs = self._read("squeue", result, lambda text: slurm_queue.read_queue(text, self.job_name))
+        return MappingProxyType(jobs)
 
     def wait_reason(self, job: Job) -> WaitReason | None:
         return wait_reason(job)
@@ -206,11 +183,7 @@ class SlurmScheduler(Scheduler):
         return ("scontrol", "show", "config")
 
     def parse_privacy(self, result: CommandResult) -> bool:
-        self._check("scontrol", result)
-        try:
-            return slurm_positions.read_privacy(result.stdout)
-        except ValueError as error:
-            raise self._unreadable("scontrol", error) from error
+        return self._read("scontrol", result, slurm_positions.read_privacy)
 
     def positions(self) -> tuple[str, ...]:
         return (
@@ -223,15 +196,11 @@ class SlurmScheduler(Scheduler):
         )
 
     def parse_positions(self, result: CommandResult) -> Mapping[str, tuple[Position, ...]]:
-        self._check("squeue", result)
-        try:
-            return MappingProxyType(slurm_positions.read_positions(result.stdout))
-        except ValueError as error:
-            raise self._unreadable("squeue", error) from error
+        return MappingProxyType(self._read("squeue", result, slurm_positions.read_positions))
 
     def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:
-        # No free text of a person's among the fields, so nobody can forge a line. --starttime: the default
-        # differs between versions, and sites limit how far back a query may go (MaxQueryTimeRange).
+        # --starttime: the default differs between versions, and sites limit how far back a query may go
+        # (MaxQueryTimeRange).
         return (
             "sacct",
             "--noheader",
@@ -239,38 +208,39 @@ class SlurmScheduler(Scheduler):
             "--local",
             "--starttime=now-30days",
             f"--jobs={','.join(job_ids)}",
-            f"--format={','.join(_ACCOUNTING_FIELDS)}",
+            f"--format={','.join(slurm_accounting.FIELDS)}",
         )
 
     def parse_accounting(self, result: CommandResult) -> Mapping[str, Job]:
-        self._check("sacct", result)
-        try:
-            return MappingProxyType(_read_accounting(result.stdout))
-        except ValueError as error:
-            raise self._unreadable("sacct", error) from error
+        return MappingProxyType(self._read("sacct", result, slurm_accounting.read_accounting))
 
     def _where(self, program: str) -> str:
         return f"{program} on cluster {self.cluster}" if self.cluster else program
 
-    def _check(self, program: str, result: CommandResult) -> None:
-        """Raise for an answer that failed, was cut off or came with an error and nothing else."""
+    def _read(self, program: str, result: CommandResult, read: Callable[[str], T]) -> T:
+        """What the answer says.
+
+        Raises SchedulerError for one that failed, was cut off, came with an error and nothing else, or that
+        ``read`` cannot read (ValueError).
+        """
         if (
             result.exit_code != 0
             or result.problem
             or (not result.stdout and "error:" in result.stderr.lower())
         ):
-            self._fail(program, result, "Nothing is changed by this; the next look may succeed.")
+            self._fail(program, result, NEXT_LOOK)
+        try:
+            return read(result.stdout)
+        except ValueError as error:
+            raise SchedulerError(
+                f"Slurm's answer cannot be read: {error}",
+                where=self._where(program),
+                next=f"{NEXT_LOOK} If it stays so, tell the operator.",
+            ) from error
 
-    def _fail(self, program: str, result: CommandResult, following: str) -> None:
+    def _fail(self, program: str, result: CommandResult, following: str) -> NoReturn:
         cause = result.problem or scheduler_sentence(result.stderr) or f"exit code {result.exit_code}"
         raise SchedulerError(f"Slurm did not answer: {cause}", where=self._where(program), next=following)
-
-    def _unreadable(self, program: str, error: ValueError) -> SchedulerError:
-        return SchedulerError(
-            f"Slurm's answer cannot be read: {error}",
-            where=self._where(program),
-            next="Nothing is changed by this; the next look may succeed. If it stays so, tell the operator.",
-        )
 
 
 def _last_match(pattern: re.Pattern[str], text: str) -> str | None:
@@ -278,65 +248,3 @@ def _last_match(pattern: re.Pattern[str], text: str) -> str | None:
     lines = text.split("\n")
     match = pattern.fullmatch(lines[-2].strip()) if len(lines) > 1 and not lines[-1] else None
     return match[1] if match else None
-
-
-def _read_accounting(text: str) -> dict[str, Job]:
-    """The jobs of an answer of sacct: a line for each job, followed by one for each of its steps.
-
-    Out of memory shows on the step alone where only a task was killed, and MaxRSS is only known for steps.
-    """
-    if text and not text.endswith("\n"):
-        raise ValueError("the last line is incomplete")
-    jobs: dict[str, Job] = {}
-    for line in text.splitlines():
-        fields = line.split("|")
-        if len(fields) != len(_ACCOUNTING_FIELDS):
-            raise ValueError(f"{len(fields)} instead of {len(_ACCOUNTING_FIELDS)} fields in {line[:80]!r}")
-        record = dict(zip(_ACCOUNTING_FIELDS, fields, strict=True))
-        job_id, _, step = record["JobIDRaw"].partition(".")
-        if not job_id.isdigit():
-            raise ValueError(f"{line[:80]!r} does not begin with a job id")
-        if step and job_id in jobs:
-            jobs[job_id] = _with_step(jobs[job_id], record)
-        elif not step:
-            jobs[job_id] = _accounted(job_id, record)
-    return jobs
-
-
-def _accounted(job_id: str, record: Mapping[str, str]) -> Job:
-    state, outcome = read_state(record["State"])
-    code, signal = read_exit_code(record["ExitCode"])
-    _, by, who = record["State"].partition(" by ")
-    nodes = record["NodeList"]
-    ends_at = read_time(record["End"])
-    if state.is_over and ends_at is None:
-        # slurmdbd was away, and the news of the end, with who was the cause, is still on its way (seen on
-        # 22.05.8: CANCELLED without an end, ten seconds before CANCELLED by a uid with one).
-        state, outcome = JobState.UNKNOWN, None
-    return Job(
-        id=job_id,
-        state=state,
-        person=record["User"],
-        partition=record["Partition"],
-        nodes=() if nodes in ("", "None assigned") else expand_hostlist(nodes),
-        reason=record["Reason"].replace("None", ""),
-        cancelled_by=int(who) if by and who.isdigit() else None,
-        outcome=outcome,
-        exit_code=code if state.is_over else None,
-        signal=signal if state.is_over else None,
-        submitted_at=read_time(record["Submit"]),
-        started_at=read_time(record["Start"]),
-        ends_at=ends_at,
-    )
-
-
-def _with_step(job: Job, record: Mapping[str, str]) -> Job:
-    measured = read_size(record["MaxRSS"])
-    if measured is not None:
-        job = replace(job, peak_memory=max(measured, job.peak_memory or 0))
-    if read_state(record["State"])[1] is Outcome.OUT_OF_MEMORY and job.outcome in (
-        Outcome.FAILED,
-        Outcome.COMPLETED,
-    ):
-        job = replace(job, outcome=Outcome.OUT_OF_MEMORY)
-    return job

@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from clusterhub.schedulers import command, ledger
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.budget import Budget
 from clusterhub.schedulers.changes import Changes
+from clusterhub.schedulers.clock import Clock, SystemClock
 from clusterhub.schedulers.counting import Counting
 from clusterhub.schedulers.ledger import Ledger
 from clusterhub.schedulers.model import CommandResult, Job, JobState, SchedulerError, Snapshot
@@ -52,32 +52,6 @@ ACCOUNT_PATIENCE = 2.0
 """Seconds for which the next look waits for accounting, which answers in its own time on many sites."""
 ASKED_AT_ONCE = 500
 """Jobs in one query of accounting: a command line has its limits."""
-
-
-class Clock(Protocol):
-    """What time it is."""
-
-    def time(self) -> float:
-        """Seconds since the epoch."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after so long."""
-
-
-class SystemClock:
-    """The machine's own."""
-
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class Run(Protocol):
@@ -179,16 +153,11 @@ class Watch:
 
     async def close(self) -> None:
         """Stop looking. Whoever waits for a look gets the last snapshot."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._count_task is not None:
-            self._count_task.cancel()
-            await asyncio.wait([self._count_task])
-        if self._accounting is not None:
-            self._accounting.cancel()
-            await asyncio.wait([self._accounting])
-            self._accounting = None
+        for task in (self._task, self._count_task, self._accounting):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        self._accounting = None
         self._serve(self._wanted)
 
     async def refresh(self) -> Snapshot:

@@ -9,6 +9,7 @@ from typing import Any
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.model import Job, JobState, Snapshot
 from clusterhub.spawner.absence import Absence
+from clusterhub.spawner.time_left import seconds_left
 from clusterhub.spawner.waiting import waiting_message
 
 STATES = ("submitting", "queued", "starting", "running", "suspended", "ending", "unknown")
@@ -37,9 +38,7 @@ class SessionState:
     @property
     def remaining(self) -> float | None:
         """Seconds until its time limit ends it; None where that is not known, or its clock stands still."""
-        if self.record is None or self.state not in ("starting", "running") or self.record.ends_at is None:
-            return None
-        return max(0.0, self.record.ends_at - self.now)
+        return seconds_left(self.record, self.now) if self.state in ("starting", "running") else None
 
     def as_json(self) -> dict[str, Any]:
         """The session as the REST API tells it."""

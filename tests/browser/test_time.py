@@ -63,5 +63,5 @@ def test_before_the_time_limit_open_documents_are_saved_and_the_person_is_warned
     assert processes.wait_until(lambda: not hub.jobs("alice"), 90, pause=0.5)
     assert processes.wait_until(lambda: hub.servers("alice")[""]["stopped"], 30, pause=0.2)
     page.goto("/user/alice/lab")
-    expect(page.get_by_text("Your session reached its time limit")).to_be_visible()
+    expect(page.get_by_text("Your session reached its time limit.")).to_be_visible()  # not of ten minutes
     picture("time-limit")

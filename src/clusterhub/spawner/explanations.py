@@ -30,6 +30,10 @@ LONGEST_QUOTE = 200
 BY_SIGNAL = 128
 """A shell's exit code for a program that a signal ended is this and the signal's number."""
 
+SOONER, LATER = 60, 300
+"""Seconds by which the end may differ from a time limit. Slurm rounds up to minutes, looks at limits every
+half a minute, and gives the job KillWait, as long unless the site sets more, to end by itself."""
+
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:: .+)?")
 _MODULE = re.compile(r"ModuleNotFoundError|ImportError")
 
@@ -86,7 +90,7 @@ def _outcome(job: Job, cancelled_by: str, asked: Asked) -> Sentence | None:
     said = OUTCOMES[job.outcome]
     if job.outcome is Outcome.CANCELLED and cancelled_by:
         return Sentence(f"Your session's job was cancelled by {cancelled_by}.", said.next)
-    if job.outcome is Outcome.TIME_LIMIT and asked.time:
+    if job.outcome is Outcome.TIME_LIMIT and asked.time and _lasted(job, asked.time):
         return Sentence(f"Your session reached its time limit of {format_duration(asked.time)}.", said.next)
     if job.outcome is Outcome.OUT_OF_MEMORY:
         return _out_of_memory(job.peak_memory, asked.memory)
@@ -95,6 +99,13 @@ def _outcome(job: Job, cancelled_by: str, asked: Asked) -> Sentence | None:
         which = f"The node {nodes}" if len(job.nodes) == 1 else f"One of the nodes {nodes}"
         return Sentence(f"{which} that your session ran on failed.", said.next)
     return said
+
+
+def _lasted(job: Job, seconds: int) -> bool:
+    """Whether it ran for about so long; else the scheduler was told another limit since, or suspended it."""
+    if job.started_at is None or job.ends_at is None:
+        return True
+    return seconds - SOONER <= job.ends_at - job.started_at <= seconds + LATER
 
 
 def _out_of_memory(used: int | None, asked: Memory | None) -> Sentence:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clusterhub.spawner.spawner import ClusterSpawner
 
 AGAIN = 5.0
-"""Seconds until a route that could not be changed is tried again."""
+"""Seconds until what could not be done is tried again, such as a change of the route."""
 
 
 class Following:
@@ -89,14 +89,18 @@ class Following:
         if watch is None:
             return
         reach = self._reach = Reach(spawner.endpoint)
-        with spawner.clusters.nodes.watched(spawner.endpoint, spawner.reach_interval, self.doubt):
-            await self._until_gone(watch, reach)
-        # JupyterHub says so only once the route is gone: a start in that moment would be stopped as well.
-        spawner._stop_pending = True
-        try:
-            await spawner.poll_and_notify()
-        finally:
-            spawner._stop_pending = False
+        while True:
+            with spawner.clusters.nodes.watched(spawner.endpoint, spawner.reach_interval, self.doubt):
+                await self._until_gone(watch, reach)
+            # JupyterHub says so only once the route is gone: a start in that moment would be stopped as well.
+            spawner._stop_pending = True
+            try:
+                if await spawner.poll_and_notify() is not None:
+                    return
+            finally:
+                spawner._stop_pending = False
+            # It is there after all, or nobody could tell: then it is suspended and out of reach as before.
+            await asyncio.sleep(AGAIN)
 
     async def _until_gone(self, watch: Watch, reach: Reach) -> None:
         """Returns when the run of the job that serves is over. Wakes only when there is something to do."""

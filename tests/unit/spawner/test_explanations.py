@@ -55,6 +55,10 @@ ASKED = Asked(Memory(4 * 2**30), time=7200)
     ("job", "said"),
     [
         (ended(Outcome.TIME_LIMIT), "reached its time limit of 2h."),
+        (replace(ended(Outcome.TIME_LIMIT), started_at=60, ends_at=7320), "reached its time limit of 2h."),
+        # An operator has shortened or extended it meanwhile.
+        (replace(ended(Outcome.TIME_LIMIT), started_at=60, ends_at=3660), "reached its time limit."),
+        (replace(ended(Outcome.TIME_LIMIT), started_at=60, ends_at=20000), "reached its time limit."),
         (ended(Outcome.OUT_OF_MEMORY), "more memory than the 4 GiB that it had asked for."),
         (
             replace(ended(Outcome.OUT_OF_MEMORY), peak_memory=int(3.87 * 2**30)),

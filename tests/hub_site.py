@@ -141,8 +141,8 @@ FURTHER_PROFILES = (
 )
 
 
-LATE = 7
-"""Seconds by which a command is late: longer than the interval between two looks."""
+LATE = 4
+"""Seconds by which a command is late: longer than the interval between two looks while something starts."""
 
 OVER_QUOTA = "import errno, os; raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))\n"
 """A fake of a file system with quotas: the system's own words, without the file system."""
@@ -174,6 +174,7 @@ case "$lie" in
     nothing) ;;
     cut) {real} "$@" | head -c 300 ;;
     late) sleep {late}; exec {real} "$@" ;;
+    impatient) SLURM_CONF="$0.conf" exec {real} "$@" ;;
     wait) while [ -e "$0.lie" ]; do sleep 0.2; done; exec {real} "$@" ;;
     hang) exec sleep 100 ;;
     taken-and-hang) {real} "$@" >/dev/null 2>&1; exec sleep 100 ;;

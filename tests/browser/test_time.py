@@ -18,9 +18,9 @@ from tests.hub_fixture import LiveHub
 from tests.real_cluster import processes
 
 
-def limit(hub: LiveHub, job: str, minutes: int) -> None:
+def limit(hub: LiveHub, job: str, limit: str) -> None:
     """Sets a job's time limit, as an operator."""
-    done = hub.cluster.run("gateway", ["scontrol", "update", f"job={job}", f"TimeLimit={minutes}"])
+    done = hub.cluster.run("gateway", ["scontrol", "update", f"job={job}", limit])
     assert done.returncode == 0, done.stderr
 
 
@@ -46,7 +46,7 @@ def test_before_the_time_limit_open_documents_are_saved_and_the_person_is_warned
     warning = page.get_by_role("alert").filter(has_text="Your session ends in")
     expect(warning).to_be_hidden()
 
-    limit(hub, job, 2)
+    limit(hub, job, "TimeLimit=2")
     expect(warning).to_be_visible(timeout=60_000)
     assert processes.wait_until(lambda: source(notebook) == "what = 'is not saved'", 5)
     expect(warning).to_contain_text(re.compile(r"ends in (2 minutes|\d0 seconds), at \d"))
@@ -56,10 +56,10 @@ def test_before_the_time_limit_open_documents_are_saved_and_the_person_is_warned
     close.first.focus()
     expect(close.first).to_be_focused()
 
-    limit(hub, job, 60)
+    limit(hub, job, "TimeLimit=60")
     expect(warning).to_be_hidden(timeout=60_000)
 
-    limit(hub, job, 1)
+    limit(hub, job, "EndTime=now+1")
     assert processes.wait_until(lambda: not hub.jobs("alice"), 90, pause=0.5)
     assert processes.wait_until(lambda: hub.servers("alice")[""]["stopped"], 30, pause=0.2)
     page.goto("/user/alice/lab")

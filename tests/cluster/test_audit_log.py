@@ -1,4 +1,8 @@
-"""One session is followed through the hub's audit log and the scheduler, by its request and its job."""
+"""One session is followed through the hub's audit log and the scheduler, by its request and its job.
+
+Each line is looked for: without `Launch._note_job` there is none of the job, without `JobHandler.note` none
+of a claim that was refused, and without its rule in `clusterhub.hub.audited` none of a start that was.
+"""
 
 from __future__ import annotations
 

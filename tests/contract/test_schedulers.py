@@ -1,4 +1,8 @@
-"""What every scheduler must do, whatever it is: the same tests for each engine, for real."""
+"""What every scheduler must do, whatever it is: the same tests for each engine, for real.
+
+Each fails where the adapter leaves out, or reads otherwise, what it speaks of: the tag of a submission, the
+word for a state, the exit code, the prologue or the epilogue of the script.
+"""
 
 from __future__ import annotations
 

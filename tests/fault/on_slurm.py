@@ -137,6 +137,11 @@ def hanging(hub: LiveHub) -> int:
     return len(hub.cluster.run("gateway", ["pgrep", "-xf", "sleep 100"]).stdout.split())
 
 
+def end_hanging(hub: LiveHub) -> None:
+    """The commands that hang end now, without an answer."""
+    hub.cluster.run("gateway", ["pkill", "-xf", "sleep 100"])
+
+
 async def until_asked(command: str, times: int) -> None:
     """Returns when the command has been run so many times more."""
     before = asked(command)

@@ -2,6 +2,10 @@
 
 On the local engine. "A while" is seconds here: nothing on the way has a longer time constant, but the
 patience of a job that boards (`[sessions] start_timeout`), which is minutes.
+
+Without the gate of `clusterhub.hub.application` the hub answers with errors of its own, or not at all, and a
+job that boards is refused. Without `until_database` in `ClusterSpawner.poll` a session that ended meanwhile
+is stopping for ever; without `Durable.see_it_stopped` one that was stopped is.
 """
 
 from __future__ import annotations
@@ -223,7 +227,7 @@ def fail_once(_connection, _cursor, statement, *_):
 async def test_a_start_that_cannot_be_noted_loses_no_job_and_can_be_pressed_again(
     beginning: str, tmp_path: Path
 ) -> None:
-    """The last of them is the session's URL: without `ClusterSpawner._taken_up` its job waits in vain."""
+    """The last of them is the session's URL: without `Durable.taken_up` its job waits in vain."""
     armed = tmp_path / "armed"
     drop_in = tmp_path / "demo" / "conf.d" / "fails.py"
     drop_in.parent.mkdir(parents=True)

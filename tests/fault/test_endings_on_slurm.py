@@ -3,10 +3,11 @@
 What another file shows is not shown again: the time limit (tests/browser/test_time.py), a missing or broken
 environment, a failing prologue, an exit code (tests/browser/test_refusals.py).
 
-Without `Endings._learn` nobody is told who cancelled, nor how much memory was used. With a limit on how long
-it listens (two minutes, as it once was) the last cancel stays nobody's while accounting is away for longer.
-Without the entries of `LOG_CAUSES` and `LAUNCHER_CAUSES` a full disk and taken ports are an exit code; with a
-launcher as patient as the hub it is said that Jupyter did not start, and not that the hub is out of reach.
+Without `Endings._learn` nobody is told who cancelled, nor how much memory was used; without the call of
+`Endings.remember_stop` a stop through the hub is told by nobody. Without the clock of the queue in
+`Launch._check_patience` a job waits for ever. Without the entries of `LOG_CAUSES` and `LAUNCHER_CAUSES` a
+full disk and taken ports are an exit code; with a launcher as patient as the hub it is said that Jupyter did
+not start, and not that the hub is out of reach.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pytest
 from tests import hub_site
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import hub as hub_module
+from tests.real_cluster import processes
 
 from clusterhub.hub.walkthrough import Walk, WalkFailed
 from clusterhub.schedulers.model import Outcome
@@ -142,6 +144,7 @@ async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: W
     jobs = {hub.comment(job).rpartition(":")[2]: job for job in hub.jobs("bob")}
     assert set(jobs) == set(servers)
     hub.cancel(jobs["person"], "bob")
+    hub.cancel(jobs["operator"])
     with contextlib.suppress(Exception):  # the server goes before it can answer
         await bob.run_cell("import os; os.kill(os.getppid(), 9)", "signal")
     await bob.run_cell(HOLD_MEMORY, "memory")
@@ -166,13 +169,6 @@ async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: W
         assert ending["what"] == "Your session ran out of memory."
     assert ending["next"] == "Start it again with more memory."
 
-    hub.cluster.stop(hub.cluster.slurmdbd)
-    try:
-        hub.cancel(jobs["operator"])
-        ending = await told(hub, bob, "operator", lambda _: True)
-        assert ending["what"] == "Your session's job was cancelled."
-    finally:
-        hub.cluster.start(hub.cluster.slurmdbd)
     ending = await told(hub, bob, "operator", lambda ending: "by" in ending["what"])
     assert ending["what"] == "Your session's job was cancelled by an operator."
     assert ending["job"] == jobs["operator"]
@@ -190,10 +186,16 @@ TO_THE_HUB = ["to", "10.77.0.1", "ipproto", "tcp", "dport", "8081"]
 
 @pytest.fixture
 def narrow_site(hub: LiveHub) -> Iterator[None]:
-    """The hub with two ports for sessions, and little patience with those that start."""
+    """The hub with two ports for sessions, and little patience with those that wait or start."""
     text = hub_site.text(hub.cluster.footprint().port)
     narrow = text.replace(
-        "[sessions]\n", f'[sessions]\nports = "{PORTS[0]}-{PORTS[1]}"\nstart_timeout = "15s"\n'
+        "[sessions]\n",
+        f"""\
+[sessions]
+ports = "{PORTS[0]}-{PORTS[1]}"
+start_timeout = "15s"
+queue_timeout = "15s"
+""",
     )
     assert narrow != text
     hub_module.restart_hub(hub.cluster, narrow)
@@ -218,12 +220,17 @@ async def test_what_keeps_job_and_hub_from_meeting_is_told(hub: LiveHub) -> None
         await asyncio.gather(
             walk.press_start({"profile": "second-node"}, "ports"),
             walk.press_start({"profile": "other-version"}, "version"),
+            walk.press_start({"profile": "held"}, "queued"),
         )
+        assert processes.wait_until(lambda: hub.expect_cancel("bob", "queued") != [], 10, pause=0.2)
         ending = await told(hub, walk, "ports", lambda _: True)
         assert ending["what"] == "All ports that sessions may use on the node, 31000 to 31001, are taken."
         assert "another node may have one free" in ending["next"]
         ending = await told(hub, walk, "version", lambda _: True)
         assert "of another version" in ending["what"]
+        ending = await told(hub, walk, "queued", lambda _: True)
+        assert ending["what"] == "The job waited for 15s, as long as is allowed here."
+        assert "Choose a profile that asks for less" in ending["next"]
 
         cut = hub.cluster.run("n1", ["ip", "rule", "add", "pref", "1", *TO_THE_HUB, "prohibit"])
         assert cut.returncode == 0, cut.stderr

@@ -1,6 +1,6 @@
 """A scheduler that is away ends no session, and nothing is started twice when it is back; the pages say so.
 
-Where `ledger.look_failed` keeps no jobs, the sessions end. Without `Launch._message` looking at the
+Where `ledger.look_failed` keeps no jobs, the sessions end. Without `Launch._progress` looking at the
 snapshot's error and `clusterhub.hub.notices` no page says why nothing moves. Where
 `ClusterSpawner._persistently` raises also for starts that go on, the hub that is restarted meanwhile gives up
 the job that waits.
@@ -8,13 +8,16 @@ the job that waits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests import hub_site
 from tests.fault.on_slurm import (
     AWAY,
     NOTICE,
+    lying,
     page,
     person,
     release,
@@ -36,10 +39,15 @@ LOOKS = 4
 
 @contextmanager
 def without_controller(cluster: RealCluster) -> Iterator[None]:
-    """While this holds, slurmctld does not run."""
+    """While this holds, slurmctld does not run, and squeue takes one second to find that out, not ten."""
+    text = (cluster.data / "etc" / "slurm" / "slurm.conf").read_text()
+    sooner, changed = re.subn("^MessageTimeout=.*$", "MessageTimeout=1", text, flags=re.MULTILINE)
+    assert changed == 1
+    (hub_site.COMMANDS / "squeue.conf").write_text(sooner)
     cluster.stop(cluster.slurmctld)
     try:
-        yield
+        with lying("squeue", "impatient"):
+            yield
     finally:
         cluster.start(cluster.slurmctld)
         cluster.wait_for_nodes()

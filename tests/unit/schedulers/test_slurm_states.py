@@ -31,6 +31,7 @@ DOCUMENTED = (
     "SIGNALING",
     "SPECIAL_EXIT",
     "STAGE_OUT",
+    "UPDATE_DB",
     "STOPPED",
     "SUSPENDED",
     "TIMEOUT",
@@ -55,6 +56,39 @@ def test_exactly_the_ended_states_have_an_outcome() -> None:
 )
 def test_a_job_that_may_yet_run_is_live(word: str) -> None:
     assert read_state(word)[0].is_live
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [
+        ("COMPLETED", Outcome.COMPLETED),
+        ("CANCELLED", Outcome.CANCELLED),
+        ("FAILED", Outcome.FAILED),
+        ("TIMEOUT", Outcome.TIME_LIMIT),
+        ("NODE_FAIL", Outcome.NODE_FAILED),
+        ("PREEMPTED", Outcome.PREEMPTED),
+        ("BOOT_FAIL", Outcome.BOOT_FAILED),
+        ("DEADLINE", Outcome.DEADLINE),
+        ("OUT_OF_MEMORY", Outcome.OUT_OF_MEMORY),
+    ],
+)
+def test_a_job_that_ended_ended_as_the_word_says(word: str, outcome: Outcome) -> None:
+    assert read_state(word) == (JobState.ENDED, outcome)
+
+
+@pytest.mark.parametrize("word", ["COMPLETING", "STAGE_OUT"])
+def test_a_job_that_is_cleaned_up_is_neither_live_nor_ended(word: str) -> None:
+    assert read_state(word) == (JobState.ENDING, None)
+
+
+@pytest.mark.parametrize("word", ["REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL", "UPDATE_DB"])
+def test_a_word_that_does_not_say_what_comes_next_changes_nothing(word: str) -> None:
+    assert read_state(word) == (JobState.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("word", ["SUSPENDED", "STOPPED"])
+def test_a_job_whose_processes_stand_still_is_suspended(word: str) -> None:
+    assert read_state(word) == (JobState.SUSPENDED, None)
 
 
 def test_the_words_that_sacct_adds_are_read_over() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import Job, JobState, Outcome, SchedulerError
-from clusterhub.schedulers.watch import BURST, GATHERING, PER_MINUTE, QUIET, Watch
+from clusterhub.schedulers.watch import BURST, GATHERING, JITTER, PER_MINUTE, QUIET, Watch
 
 from .clocks import FakeClock
 from .table import RUNNING, Table
@@ -23,6 +23,19 @@ async def test_the_first_look_is_made_at_once_and_the_next_after_the_interval(
     assert table.looks() == 1
     await clock.advance(1)
     assert table.looks() == 2
+
+
+@pytest.mark.parametrize("share", [-JITTER, JITTER])
+async def test_an_interval_is_a_little_longer_or_shorter_by_chance(
+    table: Table, clock: FakeClock, share: float
+) -> None:
+    watch = Watch(table, interval=30, run=table.run, clock=clock, jitter=lambda *_: share)
+    watch.ensure_running()
+    await clock.advance(30 * (1 + share) - 0.1)
+    assert table.looks() == 1
+    await clock.advance(0.2)
+    assert table.looks() == 2
+    await watch.close()
 
 
 async def test_a_query_has_the_schedulers_program_and_environment(watch: Watch, table: Table) -> None:

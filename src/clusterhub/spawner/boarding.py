@@ -268,10 +268,13 @@ def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> s
     """
     if job is None or job.state in (JobState.QUEUED, JobState.UNKNOWN):
         raise Later("The scheduler does not show this job as running yet.", where=f"job {claim.job}")
-    if not job.state.is_live:
-        raise Refused("The scheduler says that this job has ended.", where=f"job {claim.job}")
     if job.tag != expected.tag or job.person != expected.person:
         raise Refused("The scheduler says that this job is not this session's.", where=f"job {claim.job}")
+    if claim.restart > job.restarts:
+        # It was requeued while the queue could not be seen: of this run nothing is known yet.
+        raise Later("The scheduler does not show this run of the job yet.", where=f"job {claim.job}")
+    if not job.state.is_live:
+        raise Refused("The scheduler says that this job has ended.", where=f"job {claim.job}")
     if claim.restart < job.restarts:
         raise Refused("The scheduler has restarted this job since.", where=f"job {claim.job}")
     nodes = {node.partition(".")[0]: node for node in job.nodes}

@@ -89,6 +89,18 @@ async def test_a_requeued_job_boards_anew() -> None:
     assert len(session.boarded) == 2
 
 
+@pytest.mark.parametrize("job", [replace(RUNNING, nodes=("n2",)), replace(RUNNING, state=JobState.ENDING)])
+async def test_a_run_that_the_last_look_did_not_show_is_asked_to_come_again(job: Job) -> None:
+    """A look from before the requeue speaks of another run: by it the new one would be sent away for good."""
+    payload = parse_claim({**CLAIM, "restart": 1}).payload
+    session = Session(job, replace(PROOF, payload=payload))
+    with pytest.raises(Later):
+        await session.claim(restart=1)
+    session.job = replace(RUNNING, restarts=1)
+    await session.claim(restart=1)
+    assert len(session.boarded) == 1
+
+
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.UNKNOWN])
 async def test_a_job_that_is_not_seen_running_is_asked_to_come_again(state: JobState) -> None:
     with pytest.raises(Later):

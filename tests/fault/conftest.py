@@ -55,6 +55,10 @@ class Demo:
                     return int(process.name)
         raise AssertionError(f"no {program} is running")
 
+    def hub_log_has(self, pattern: str) -> bool:
+        """True once hub or proxy have written a line like this."""
+        return re.search(pattern, (self.directory / "hub.log").read_text(errors="replace")) is not None
+
     def log_has(self, pattern: str) -> bool:
         """True once the newest session's log has a line like this."""
         logs = sorted((self.directory / "sessions").glob("*/*.log"), key=lambda path: path.stat().st_mtime)
@@ -62,12 +66,12 @@ class Demo:
 
 
 @contextlib.contextmanager
-def running_demo(directory: Path, *, hub: str = "", cluster: str = "") -> Iterator[Demo]:
+def running_demo(directory: Path, *, hub: str = "", cluster: str = "", profile: str = "") -> Iterator[Demo]:
     """A hub of the demo in that directory, for as long as the context lasts.
 
-    ``hub`` and ``cluster`` are further lines of those tables of its site.
+    ``hub`` and ``cluster`` are further lines of those tables of its site, ``profile`` is another profile.
     """
-    site = demo_module.SITE.replace("[hub]\n", f"[hub]\n{hub}\n")
+    site = demo_module.SITE.replace("[hub]\n", f"[hub]\n{hub}\n") + profile
     site = site.replace('scheduler = "local"\n', f'scheduler = "local"\n{cluster}\n')
     program = f"from clusterhub.hub import demo; demo.SITE = {site!r}; demo.main()"
     with socket.socket() as probe:

@@ -25,9 +25,17 @@ class Faulty:
     give_back: Callable[[], None]
 
 
+WAITS = """
+[[profile]]
+name = "waits"
+prologue = "until [ -e {directory}/go-on ]; do sleep 0.1; done"
+"""
+"""Its sessions board once there is that file."""
+
+
 def one_cpu(directory: Path, hub: str = "") -> AbstractContextManager[Demo]:
     """A hub of the demo for whose sessions there is one CPU: the second of them waits."""
-    return running_demo(directory, hub=hub, cluster="cpus = 1")
+    return running_demo(directory, hub=hub, cluster="cpus = 1", profile=WAITS)
 
 
 def run(*argv: str) -> None:

@@ -3,9 +3,10 @@
 On the local engine. "A while" is seconds here: nothing on the way has a longer time constant, but the
 patience of a job that boards (`[sessions] start_timeout`), which is minutes.
 
-Without the gate of `clusterhub.hub.application` the hub answers with errors of its own, or not at all, and a
-job that boards is refused. Without `until_database` in `ClusterSpawner.poll` a session that ended meanwhile
-is stopping for ever; without `Durable.see_it_stopped` one that was stopped is.
+Without the gate of `clusterhub.hub.application` the pages are JupyterHub's own errors, or do not come. Where
+`launcher.persist` takes 503 for a refusal a job that boards meanwhile ends. Without `until_database` in
+`ClusterSpawner.poll` a session that ended meanwhile is stopping for ever; without `Durable.see_it_stopped`
+one that was stopped is.
 """
 
 from __future__ import annotations
@@ -114,10 +115,12 @@ async def test_sessions_go_on_and_queued_jobs_keep_their_place_while_the_databas
 async def test_a_job_that_boards_while_the_database_is_away_gets_in_when_it_is_back(faulty: Faulty) -> None:
     async with Walk.begin(faulty.demo.url, getpass.getuser()) as walk:
         await walk.log_in(faulty.demo.password)
-        await walk.press_start({"profile": "small"})
-        await until(lambda: faulty.demo.log_has("listens on port"))
+        await walk.press_start({"profile": "waits"})
+        await until(lambda: states(faulty) == ["running"])
         faulty.take_away()
         await until(lambda: is_told(walk))
+        (faulty.demo.directory / "go-on").touch()
+        await until(lambda: faulty.demo.hub_log_has(r"503 POST /hub/api/clusterhub/claim"))
         faulty.give_back()
         await until_answered(walk)
         await until_ready(walk, "")

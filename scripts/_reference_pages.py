@@ -36,6 +36,11 @@ def site_toml() -> str:
     return str(importlib.import_module("clusterhub.site.reference").reference())
 
 
+def environment_toml() -> str:
+    """Every key of ``environment.toml``."""
+    return str(importlib.import_module("clusterhub.environments.reference").reference())
+
+
 def audit_log() -> str:
     """Every event of the audit log, with its fields."""
     return str(importlib.import_module("clusterhub.audit.reference").reference())
@@ -44,6 +49,7 @@ def audit_log() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "audit-log.md": audit_log,
     "command-line.md": command_line,
+    "environment-toml.md": environment_toml,
     "site-toml.md": site_toml,
 }
 

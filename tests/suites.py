@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ORDER = ("unit", "docs", "lint", "contract", "cluster", "browser", "fault", "abuse")
+ORDER = ("unit", "docs", "lint", "contract", "environments", "cluster", "browser", "fault", "abuse")
 
 
 SHARES = ("faults", "cluster", "rest")

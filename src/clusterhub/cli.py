@@ -11,22 +11,10 @@ from typing import Any
 import click
 
 from clusterhub import __version__
+from clusterhub.cli_environment import environment
+from clusterhub.cli_options import site_option
 
-SITE_VARIABLE = "CLUSTERHUB_SITE"
-DEFAULT_SITE = "/etc/clusterhub/site.toml"
 DEBUG_VARIABLE = "CLUSTERHUB_DEBUG"
-
-
-def site_option(command: Any) -> Any:
-    """The option ``--site``, of every command that reads the site file."""
-    return click.option(
-        "--site",
-        "path",
-        type=click.Path(path_type=Path),
-        default=lambda: Path(os.environ.get(SITE_VARIABLE) or DEFAULT_SITE),
-        metavar="FILE",
-        help=f"The site file [default: ${SITE_VARIABLE}, else {DEFAULT_SITE}]",
-    )(command)
 
 
 class Commands(click.Group):
@@ -58,6 +46,9 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="clusterhub")
 def main() -> None:
     """Jupyter as an interface to a computing cluster."""
+
+
+main.add_command(environment)
 
 
 @main.command()

@@ -11,6 +11,7 @@ import click
 import pytest
 from tests.docs import markdown
 
+from clusterhub.environments.loading import parse as parse_environment
 from clusterhub.site.loading import parse
 
 SITE = Path("/etc/clusterhub/site.toml")
@@ -35,7 +36,13 @@ def blocks(*languages: str) -> list[object]:
 
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_an_example_of_site_toml_is_accepted(block: markdown.CodeBlock) -> None:
-    """Also an example of one table only, once the tables that every site needs are put beside it."""
+    """Also an example of one table only, once the tables that every site needs are put beside it.
+
+    One that begins with the name of another file is an example of that.
+    """
+    if block.text.startswith("# environment.toml"):
+        parse_environment(block.text, Path("environment.toml"))
+        return
     given = set(re.findall(r"^\[+([a-z]+)", block.text, re.MULTILINE))
     rest = "\n".join(text for name, text in REST_OF_A_SITE.items() if name not in given)
     parse(f"{block.text}\n{rest}", SITE)

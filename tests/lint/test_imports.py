@@ -37,10 +37,15 @@ def imports_of(text: str, module: str, *, is_package: bool = False) -> Iterator[
                     # name serves for both.
                     yield Import(f"{base}.{alias.name}", child.lineno, at_top)
             else:
-                inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+                functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+                inside = isinstance(child, functions) or is_for_type_checkers(child)
                 yield from walk(child, at_top=at_top and not inside)
 
     yield from walk(ast.parse(text), at_top=True)
+
+
+def is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def absolute_name(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
@@ -66,6 +71,7 @@ def is_ours(module: str) -> bool:
 JUPYTER_SERVER = ("jupyter_server", "jupyterlab", "jupyterlab_server", "jupyter_core", "notebook")
 HUB_LIBRARIES = ("jupyterhub", "tornado", "traitlets", "jupyter_client", "sqlalchemy", *JUPYTER_SERVER)
 SESSION_LIBRARIES = ("jupyterhub", "tornado", "traitlets", *JUPYTER_SERVER)
+NOTEBOOK_LIBRARIES = ("jupyter_client", "nbclient", "nbformat", *JUPYTER_SERVER)
 
 # What a room may import of ours, besides itself; a room that is not named here may import all.
 ROOMS = {
@@ -75,6 +81,7 @@ ROOMS = {
     "clusterhub.schedulers": ("clusterhub.errors",),
     "clusterhub.privileged": ("clusterhub.errors", "clusterhub.schedulers", "clusterhub.audit"),
     "clusterhub.session": (),
+    "clusterhub.environments": ("clusterhub.errors", "clusterhub.site", "clusterhub.schedulers"),
     "clusterhub.spawner": (
         "clusterhub.errors",
         "clusterhub.audit",
@@ -90,11 +97,14 @@ WITHOUT_JUPYTER = (
     "clusterhub.site",
     "clusterhub.schedulers",
     "clusterhub.privileged",
+    "clusterhub.environments",
 )
+COMMANDS = ("clusterhub.cli", "clusterhub.cli_environment", "clusterhub.cli_options")
+PROBE = "clusterhub.environments.probe"
 LAUNCHER = "clusterhub.session.launcher"
 HELPER = "clusterhub.privileged.helper"
 ENGINE = "clusterhub.schedulers.local_engine"
-ON_THEIR_OWN = (HELPER, ENGINE, "clusterhub.session")
+ON_THEIR_OWN = (HELPER, ENGINE, "clusterhub.session", PROBE)
 """Standard library only: what is copied to another machine, what root runs with nothing else in reach, and
 what starts every few seconds."""
 
@@ -112,8 +122,8 @@ def complaints(text: str, module: str, *, is_package: bool = False) -> list[str]
 def problem_with(module: str, item: Import) -> str:
     if within(module, *ON_THEIR_OWN) and not is_package_itself(module):
         return problem_on_its_own(module, item)
-    if module == "clusterhub.cli" and item.at_top:
-        light = within(item.module, "click", "clusterhub.errors", "clusterhub.__version__")
+    if module in COMMANDS and item.at_top:
+        light = within(item.module, "click", "clusterhub.errors", "clusterhub.__version__", *COMMANDS)
         quick = light or is_standard_library(item.module)
         return "" if quick else "commands import inside, so that --help is instant"
     if within(module, *WITHOUT_JUPYTER) and within(item.module, *HUB_LIBRARIES):
@@ -131,6 +141,8 @@ def problem_on_its_own(module: str, item: Import) -> str:
         return ""
     if within(module, "clusterhub.session") and within(item.module, *SESSION_LIBRARIES):
         return "" if not item.at_top else "Jupyter is imported inside functions, once the port is held"
+    if module == PROBE and within(item.module, *NOTEBOOK_LIBRARIES):
+        return "" if not item.at_top else "what is looked at is imported inside functions"
     # The modules of a room travel together, the launcher's text alone; what stays in its room may know it.
     (together,) = (room for room in ON_THEIR_OWN if within(module, room))
     if module != LAUNCHER and within(item.module, together):
@@ -182,7 +194,13 @@ def test_a_module_imports_only_what_its_room_may_know(module: str, path: Path) -
         ("clusterhub.session.launcher", "from clusterhub import errors"),
         ("clusterhub.session.launcher", "def f():\n    import numpy"),
         ("clusterhub.session.launcher", "from clusterhub.session import deadline"),
+        ("clusterhub.environments.building", "from clusterhub.spawner.clusters import scheduler_for"),
+        ("clusterhub.environments.checking", "def f():\n    from clusterhub.hub import configure"),
+        ("clusterhub.environments.checking", "import jupyterlab"),
+        ("clusterhub.environments.probe", "import jupyterlab"),
+        ("clusterhub.environments.probe", "from clusterhub.errors import ClusterhubError"),
         ("clusterhub.cli", "from clusterhub.site.loading import load"),
+        ("clusterhub.cli_environment", "from clusterhub.site.loading import load"),
         ("clusterhub.cli", "import jupyterhub"),
     ],
 )

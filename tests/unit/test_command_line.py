@@ -28,7 +28,7 @@ def run(*words: object) -> tuple[int, str, str]:
 def test_help_names_every_verb_and_imports_no_room() -> None:
     code, printed, _ = run("--help")
     assert code == 0
-    for verb in ("up", "explain", "logs", "why", "orphans", "config"):
+    for verb in ("up", "explain", "logs", "why", "orphans", "config", "environment"):
         assert f"  {verb} " in printed
 
 

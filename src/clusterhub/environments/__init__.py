@@ -1,0 +1,1 @@
+"""The environments that sessions run in: built, checked, activated, rolled back, removed."""

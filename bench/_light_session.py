@@ -41,9 +41,21 @@ def board(launcher_path: str) -> None:
     settings = json.loads(os.environ.pop("CLUSTERHUB_SETTINGS"))
     listener = SharedListener()
     reply = launcher.claim(settings, listener)
+    if reply["tls"]:
+        hand_over(reply["tls"])
     token = reply["environment"]["JUPYTERHUB_API_TOKEN"]
     said = launcher.whereabouts(settings, listener)
-    launcher.persist(lambda: launcher.post(settings["ready_url"], said, token), settings["patience"])
+    launcher.persist(lambda: launcher.post(settings, "ready_url", said, token), settings["patience"])
+
+
+def hand_over(identity: dict[str, str]) -> None:
+    """Give the node's shared server the certificate that it has to answer with."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(f"\0clusterhub-light-{PORT}")
+        with server.makefile("rw") as file:
+            file.write(json.dumps(identity) + "\n")
+            file.flush()
+            file.readline()
 
 
 def register() -> None:

@@ -20,7 +20,7 @@ SITE = """\
 [hub]
 url = "http://127.0.0.1:{port}"
 bind = "http://0.0.0.0:{hub_port}"
-internal_url = "http://{gateway}:8081"
+internal_url = "https://{gateway}:8081"
 state_directory = "{directory}/state"
 conf_d = "{directory}/conf.d"
 

@@ -14,6 +14,8 @@ DIRECTORY = DATA / "hub-under-test"
 """Environments that are broken, and what the hub under test keeps; every host of the cluster sees it."""
 
 STATE_DIRECTORY = DIRECTORY / "state"
+AUTHORITY = STATE_DIRECTORY / "tls" / "authority.crt"
+"""By which jobs know the hub under test."""
 COMMANDS = DIRECTORY / "commands"
 """Slurm's commands as the hub under test knows them: the real ones, unless a test has one of them lie."""
 CONF_D = DIRECTORY / "conf.d"

@@ -39,7 +39,7 @@ SITE = parse(
     f"""
 [hub]
 url = "https://hub.example.org"
-internal_url = "http://gateway:8081"
+internal_url = "https://gateway:8081"
 
 [cluster.main]
 scheduler = "slurm"

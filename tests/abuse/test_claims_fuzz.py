@@ -25,6 +25,7 @@ from clusterhub.hub.api import parse_body
 from clusterhub.spawner import boarding
 from clusterhub.spawner.boarding import Boarding, Claim, Later, Ready, Refused, parse_claim, parse_ready
 from clusterhub.spawner.launch import endpoint_url
+from clusterhub.spawner.reach import node_of
 
 CALLS = int(os.environ.get("CLUSTERHUB_FUZZ_CALLS", "50000"))
 SEED = int(os.environ.get("CLUSTERHUB_FUZZ_SEED", "1"))
@@ -132,11 +133,13 @@ def assert_endpoint(said: Claim | Ready) -> None:
         if wanted is str:
             assert value.isascii(), key
             assert value.isprintable(), key
-    url = urlsplit(endpoint_url(said))
-    assert (url.scheme, url.path, url.query, url.fragment, url.username) == ("http", "", "", "", None)
-    assert url.port == said.port
-    address = ipaddress.ip_address(url.hostname or "")
-    assert address == ipaddress.ip_address(said.address)
+    for tls in (True, False):
+        url = urlsplit(endpoint_url(said, tls=tls))
+        assert (url.path, url.query, url.fragment, url.username) == ("", "", "", None)
+        assert url.scheme == ("https" if tls else "http")
+        assert url.port == said.port
+        address = ipaddress.ip_address(node_of(url.geturl()))
+        assert address == ipaddress.ip_address(said.address)
     assert not address.is_multicast
     assert not address.is_unspecified
 

@@ -12,7 +12,7 @@ import stat
 from typing import Any
 
 from tests.hub_fixture import LiveHub
-from tests.hub_site import STATE_DIRECTORY
+from tests.hub_site import AUTHORITY, STATE_DIRECTORY
 from tests.real_cluster.processes import wait_until
 
 from clusterhub.hub.walkthrough import Walk
@@ -86,11 +86,14 @@ def test_a_claim_from_a_node_that_is_refused_is_noted(hub: LiveHub) -> None:
     since = len(audited())
     body = json.dumps({"version": 1, "tag": "clusterhub:under-test:alice:", "job": "17", "ticket": "secret"})
     program = (
-        "import sys, urllib.request, urllib.error\n"
-        "try: urllib.request.urlopen('http://gateway:8081/hub/api/clusterhub/claim', sys.argv[1].encode())\n"
+        "import ssl, sys, urllib.request, urllib.error\n"
+        "known = ssl.create_default_context(cadata=sys.argv[2])\n"
+        "url = 'https://gateway:8081/hub/api/clusterhub/claim'\n"
+        "try: urllib.request.urlopen(url, sys.argv[1].encode(), context=known)\n"
         "except urllib.error.HTTPError as error: print(error.code)\n"
     )
-    done = hub.cluster.run("n1", ["/usr/bin/python3", "-c", program, body], user="bob")
+    authority = AUTHORITY.read_text()
+    done = hub.cluster.run("n1", ["/usr/bin/python3", "-c", program, body, authority], user="bob")
     assert done.stdout.strip() == "403", done.stderr
     line = wait_for("boarding", since, who="job", person="alice", job="17", outcome="refused")
     assert line["address"] == "10.77.0.11"

@@ -82,6 +82,7 @@ ROOMS = {
     "clusterhub.privileged": ("clusterhub.errors", "clusterhub.schedulers", "clusterhub.audit"),
     "clusterhub.session": (),
     "clusterhub.environments": ("clusterhub.errors", "clusterhub.site", "clusterhub.schedulers"),
+    "clusterhub.tls": ("clusterhub.errors",),
     "clusterhub.spawner": (
         "clusterhub.errors",
         "clusterhub.audit",
@@ -89,6 +90,7 @@ ROOMS = {
         "clusterhub.schedulers",
         "clusterhub.privileged",
         "clusterhub.session",
+        "clusterhub.tls",
     ),
 }
 WITHOUT_JUPYTER = (
@@ -98,6 +100,7 @@ WITHOUT_JUPYTER = (
     "clusterhub.schedulers",
     "clusterhub.privileged",
     "clusterhub.environments",
+    "clusterhub.tls",
 )
 COMMANDS = ("clusterhub.cli", "clusterhub.cli_environment", "clusterhub.cli_options")
 PROBE = "clusterhub.environments.probe"

@@ -69,7 +69,7 @@ def default_site(port: int = HUB_PORT) -> str:
 [hub]
 url = "http://127.0.0.1:{port}"
 bind = "http://0.0.0.0:{HUB_PORT}"
-internal_url = "http://{GATEWAY.name}:8081"
+internal_url = "https://{GATEWAY.name}:8081"
 state_directory = "{STATE_DIRECTORY}"
 
 [login]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+from jupyterhub import app
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import HealthCheckHandler
@@ -15,6 +17,7 @@ from tornado.web import HTTPError
 from clusterhub.hub.activity import note_activity
 from clusterhub.hub.availability import WORDS, Availability
 from clusterhub.hub.database import bound_answers, is_outage
+from clusterhub.hub.session_client import SessionClient
 from clusterhub.spawner.clusters import SETTING, Clusters
 
 AVAILABILITY = "clusterhub_database"
@@ -33,6 +36,23 @@ class DatabaseAwayError(HTTPError):
         """Whether the page may be loaded again by itself."""
         nothing = "" if self.tries_again else " What you asked for was not done."
         super().__init__(503, f"{WORDS}{nothing} Try again in a moment.", reason="Service Unavailable")
+
+
+PLAIN = (
+    "Hub and sessions speak plain HTTP with each other, as site.toml says ([sessions] tls = false): whoever "
+    "can read the network between them, or take over a port, reads and writes what people do."
+)
+
+
+def serve_with(context: ssl.SSLContext) -> None:
+    """Has JupyterHub's own port served with that. Its own way asks each client for a certificate."""
+
+    def made(
+        _key: str, _certificate: str, *, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH, **_: object
+    ) -> ssl.SSLContext | None:
+        return context if purpose is ssl.Purpose.CLIENT_AUTH else None
+
+    app.make_ssl_context = made
 
 
 def gated(handler: type[BaseHandler]) -> type[BaseHandler]:
@@ -90,6 +110,22 @@ class Hub(JupyterHub):
     """JupyterHub, that outlives its database's absence."""
 
     name = "jupyterhub"
+
+    def init_internal_ssl(self) -> None:
+        """Ours instead: JupyterHub makes certificates before the node of a session is known."""
+        super().init_internal_ssl()
+        clusters: Clusters = self.tornado_settings[SETTING]
+        certificates = clusters.certificates
+        if certificates is None:
+            self.log.warning("%s", PLAIN)
+            return
+        certificates.ensure()
+        SessionClient.put_up(certificates.to_sessions(), self)
+        serve_with(certificates.as_hub())
+
+    async def start_service(self, service_name: str, service: Any, _: ssl.SSLContext | None = None) -> bool:
+        """As JupyterHub does it, which would ask the service with what the hub's own port serves with."""
+        return bool(await super().start_service(service_name, service))
 
     def init_db(self) -> None:
         """Connects; from then on the database is looked at before it is used."""

@@ -56,6 +56,7 @@ def settings_of(site: Site) -> Iterator[Setting]:
     hub, sessions = site.hub, site.sessions
     state = hub.state_directory
     internal = urlsplit(hub.internal_url)
+    scheme = "https" if sessions.tls else "http"
     local_only = internal.hostname in ("127.0.0.1", "localhost", "::1")
     pam = site.login.method == "pam"
     ours = "clusterhub"
@@ -77,7 +78,7 @@ def settings_of(site: Site) -> Iterator[Setting]:
     yield Setting(
         "JupyterHub",
         "hub_bind_url",
-        f"http://{'127.0.0.1' if local_only else ''}:{internal.port}{hub.prefix}",
+        f"{scheme}://{'127.0.0.1' if local_only else ''}:{internal.port}{hub.prefix}",
         from_file("[hub] internal_url"),
     )
     yield Setting("JupyterHub", "hub_connect_url", hub.internal_url, from_file("[hub] internal_url"))

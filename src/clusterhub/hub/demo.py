@@ -33,7 +33,7 @@ SITE = """\
 # Made by scripts/demo, anew at each start.
 [hub]
 url = "http://127.0.0.1:{port}"
-internal_url = "http://127.0.0.1:{internal_port}"
+internal_url = "https://127.0.0.1:{internal_port}"
 state_directory = "{directory}/state"
 
 [login]

@@ -11,6 +11,7 @@ import aiohttp
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
+from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.secret_files import ensure_secret
 
 NAME = "clusterhub"
@@ -37,6 +38,7 @@ class OwnApi:
     def __init__(self, site: Site) -> None:
         self.url = f"{site.hub.internal_url}{site.hub.prefix}hub/api"
         self.token = ensure_secret(site.hub.state_directory / "own_token")
+        self._certificates = Certificates.of(site)
 
     def service(self) -> Mapping[str, Any]:
         """The service of JupyterHub's configuration that we are."""
@@ -56,8 +58,11 @@ class OwnApi:
 
     async def _send(self, method: str, path: str) -> None:
         headers = {"Authorization": f"token {self.token}"}
+        ssl = self._certificates.to_hub() if self._certificates is not None else True
         try:
-            async with aiohttp.ClientSession(headers=headers) as http:
+            async with aiohttp.ClientSession(
+                headers=headers, connector=aiohttp.TCPConnector(ssl=ssl)
+            ) as http:
                 await _until_taken(http, method, self.url + path)
         except aiohttp.ClientError as error:
             raise ClusterhubError(

@@ -27,8 +27,14 @@ from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.proxy_installation import ensure_proxy
 from clusterhub.hub.unanswered import PATH as ERROR_PATH
 from clusterhub.site.schema import Site
+from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.clusters import scheduler_for
 from clusterhub.spawner.explanations import last_lines
+
+VERIFYING = ("--import", str(Path(__file__).with_name("proxy") / "verified.mjs"))
+"""What node loads before the proxy: how that reaches a session, and how sure it is that it did."""
+
+INTERNAL_URL_VARIABLE = "CLUSTERHUB_INTERNAL_URL"
 
 ROLES = ("proxy", "hub")
 
@@ -64,10 +70,12 @@ class Role:
 def proxy_role(site: Site) -> Role:
     """The proxy, in front of hub and sessions."""
     front, hub = urlsplit(site.hub.bind_url), site.hub.internal_url
+    certificates = Certificates.of(site)
     node, script = ensure_proxy()
     argv = [
         node,
         *front_node_options(),
+        *(VERIFYING if certificates is not None else ()),
         script,
         f"--ip={front.hostname or ''}",
         f"--port={front.port}",
@@ -77,6 +85,13 @@ def proxy_role(site: Site) -> Role:
         *front_arguments(site),
     ]
     own = {PROXY_TOKEN_VARIABLE: ensure_proxy_token(site), PREFIX_VARIABLE: site.hub.prefix}
+    if certificates is not None:
+        argv += [
+            f"--client-ssl-key={certificates.client_file}",
+            f"--client-ssl-cert={certificates.client_file}",
+            f"--client-ssl-ca={certificates.authority_file}",
+        ]
+        own[INTERNAL_URL_VARIABLE] = hub
     return Role("proxy", argv, {**_environment(), **own})
 
 
@@ -108,6 +123,9 @@ def check_ready_to_start(site: Site, roles: Sequence[str]) -> None:
             where=f"{state} ({site.path}: [hub] state_directory)",
             next="Run this as the account that owns it, or name another directory.",
         ) from None
+    certificates = Certificates.of(site)
+    if certificates is not None:
+        certificates.ensure()
     if "hub" in roles:
         for cluster in site.clusters.values():
             scheduler_for(cluster).programs(cluster.commands)

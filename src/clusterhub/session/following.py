@@ -119,7 +119,7 @@ class Session:
         asked = time.monotonic()
         try:
             answer = await asyncio.get_running_loop().run_in_executor(
-                None, post, self.settings["time_url"], said, self.token, ASK_TIMEOUT
+                None, post, self.settings, "time_url", said, self.token, ASK_TIMEOUT
             )
             remaining, seen_ago = answer["remaining_s"], answer["seen_s_ago"]
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -11,6 +11,7 @@ It reads its settings, which hold no secret, from ``CLUSTERHUB_SETTINGS`` (JSON)
 claim_url  where the ticket is traded
 ready_url  where "it serves now" is said
 time_url   where is asked how long the job still has
+authority  the certificate (PEM) by which the hub is known; empty where its URLs are no https of its own
 warning    seconds before its end at which the session's person is warned
 tag        which session this is
 interface  name or address of the network interface to listen on; empty: all of them
@@ -218,8 +219,18 @@ def ticket(settings: dict[str, Any], payload: str) -> str:
         raise LaunchError(NO_TICKET, "the session's ticket cannot be read on this node: %s" % error) from None
 
 
-def post(url: str, body: dict[str, Any], token: str = "", timeout: float = REQUEST_TIMEOUT) -> Any:
-    """Sends JSON, returns JSON. Raises urllib.error.HTTPError, OSError and ValueError."""
+def post(
+    settings: Mapping[str, Any],
+    what: str,
+    body: dict[str, Any],
+    token: str = "",
+    timeout: float = REQUEST_TIMEOUT,
+) -> Any:
+    """Sends the hub JSON, returns its JSON. ``what`` names the URL among the settings.
+
+    Raises urllib.error.HTTPError, OSError and ValueError.
+    """
+    url = settings[what]
     request = urllib.request.Request(  # noqa: S310 - the URL is the hub's, from the job script
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
@@ -228,7 +239,8 @@ def post(url: str, body: dict[str, Any], token: str = "", timeout: float = REQUE
     # A site's web proxy is for the outside; it neither reaches nodes nor may see tokens.
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if url.startswith("https:"):
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+        context = ssl.create_default_context(cadata=settings["authority"] or None)
+        handlers.append(urllib.request.HTTPSHandler(context=context))
     opener = urllib.request.build_opener(*handlers)
     try:
         with opener.open(request, timeout=timeout) as response:
@@ -299,7 +311,7 @@ def claim(settings: dict[str, Any], listener: socket.socket) -> Any:
 
     def attempt() -> Any:
         proof = {"kind": settings["ticket"]["kind"], "value": ticket(settings["ticket"], payload)}
-        return post(settings["claim_url"], dict(body, ticket=proof))
+        return post(settings, "claim_url", dict(body, ticket=proof))
 
     return persist(attempt, settings["patience"])
 

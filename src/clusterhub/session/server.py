@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import home
+from .certificate import AUTHORITY_VARIABLE, Certificate
 from .following import EVENT_SCHEMA, Session
 from .launcher import NO_JUPYTER, LaunchError, persist, post, say, whereabouts
 
@@ -69,20 +70,24 @@ def serve(
     extensions = write_extension(files, runtime)
     arguments = [*reply["arguments"], "--LabServerApp.extra_labextensions_path=" + extensions]
     session = Session(settings, token, reply["remaining_s"])
+    certificate = None
+    if reply["tls"]:
+        certificate = Certificate(reply["tls"], settings["authority"], runtime)
+        arguments += certificate.arguments()
     if session.home_problem:
         say(session.home_problem)
         arguments += home.move_out(session.home, runtime)
 
     def report_ready() -> None:
         try:
-            persist(lambda: post(settings["ready_url"], said, token), settings["patience"])
+            persist(lambda: post(settings, "ready_url", said, token), settings["patience"])
         except LaunchError as error:
             say(str(error))
 
     try:
         from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
-        JupyterHubSingleUser.serverapp_class = server_class(listener, session, report_ready)
+        JupyterHubSingleUser.serverapp_class = server_class(listener, session, certificate, report_ready)
         if reply["workspace"]:
             arguments += open_workspace(runtime, reply["workspace"])
     except ImportError as error:
@@ -94,7 +99,12 @@ def serve(
     JupyterHubSingleUser.launch_instance(argv=arguments)
 
 
-def server_class(listener: socket.socket, session: Session, report_ready: Callable[[], None]) -> type[Any]:
+def server_class(
+    listener: socket.socket,
+    session: Session,
+    certificate: Certificate | None,
+    report_ready: Callable[[], None],
+) -> type[Any]:
     """Jupyter Server for this one session. Raises ImportError where there is none."""
     from jupyter_server.base.handlers import APIHandler
     from jupyter_server.serverapp import ServerApp
@@ -118,6 +128,11 @@ def server_class(listener: socket.socket, session: Session, report_ready: Callab
             self.port = listener.getsockname()[1]
 
         def _bind_http_server_tcp(self) -> bool:
+            if certificate is not None:
+                # Jupyter's own settings name files, and tornado would read them for each connection.
+                self.http_server.ssl_options = certificate.context()
+                self.certfile = certificate.own_file  # now only what tells it that its URLs begin with https
+                os.environ[AUTHORITY_VARIABLE] = certificate.authority_file
             self.http_server.add_sockets([listener])
             # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.
             threading.Thread(target=report_ready, name="clusterhub-ready", daemon=True).start()

@@ -16,7 +16,7 @@ LOWEST_PORT = 1024
 HIGHEST_PORT = 65535
 
 _URL_ALLOWED = 'a URL such as "https://jupyter.example.org" or "http://127.0.0.1:8000/prefix"'
-_INTERNAL_ALLOWED = 'a URL such as "http://gateway.example.org:8081"'
+_INTERNAL_ALLOWED = 'a URL such as "https://gateway.example.org:8081"'
 _BIND_ALLOWED = 'an address and a port, such as "127.0.0.1:8000", or ":8000" for every address'
 _PORTS_ALLOWED = f'two ports from {LOWEST_PORT} to {HIGHEST_PORT}, such as "30000-32000"'
 _ADDRESS_ALLOWED = 'an IP address, such as "10.0.0.5"'

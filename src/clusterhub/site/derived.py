@@ -31,9 +31,10 @@ def with_derived(site: Site, path: Path, host: str) -> Site:
     sessions = site.sessions
     directory = sessions_directory(environment.path) if sessions.directory == UNSET else sessions.directory
     only_cluster = next(iter(site.clusters), "")
+    all_local = all(cluster.scheduler == "local" for cluster in clusters.values())
     resolved = _change(
         site,
-        hub=_hub(site.hub, path, host, all(cluster.scheduler == "local" for cluster in clusters.values())),
+        hub=_hub(site, path, "127.0.0.1" if all_local else host),
         clusters=clusters,
         environment=_change(environment, python=python),
         sessions=_change(sessions, directory=directory),
@@ -59,11 +60,12 @@ def _change(section: S, **changes: Any) -> S:
     return section.model_copy(update=changes)
 
 
-def _hub(hub: Hub, path: Path, host: str, all_local: bool) -> Hub:
+def _hub(site: Site, path: Path, host: str) -> Hub:
+    hub, scheme = site.hub, "https" if site.sessions.tls else "http"
     return _change(
         hub,
         bind=hub.bind or _bind(hub.url, own_certificate=hub.certificate is not None),
-        internal_url=hub.internal_url or f"http://{'127.0.0.1' if all_local else host}:{INTERNAL_PORT}",
+        internal_url=hub.internal_url or f"{scheme}://{host}:{INTERNAL_PORT}",
         id=hub.id or _id(hub.url),
         database=hub.database or f"sqlite:///{hub.state_directory}/jupyterhub.sqlite",
         conf_d=path.parent / hub.conf_d,

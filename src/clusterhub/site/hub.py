@@ -80,11 +80,12 @@ class Hub(Section):
         default=(),
     )
     internal_url: Annotated[str, INTERNAL_URL] = key(
-        "Where sessions on the nodes reach the hub. It needs a port; the hub listens there.",
-        example="http://gateway.example.org:8081",
+        "Where sessions on the nodes reach the hub. It needs a port; the hub listens there, with a "
+        "certificate that it makes for this name.",
+        example="https://gateway.example.org:8081",
         default="",
-        derived="`http://127.0.0.1:8081` where every cluster is `local`, else this machine's full name "
-        "and port 8081",
+        derived="`https://127.0.0.1:8081` where every cluster is `local`, else this machine's full name "
+        "and port 8081; `http` where `tls` in `[sessions]` is `false`",
     )
     id: Annotated[str, HUB_ID] = key(
         "Names this hub in the jobs that it submits. Two hubs that use one cluster need different ids; "

@@ -143,7 +143,7 @@ def _default(field: FieldInfo) -> str:
         return str(extra["x-default"])
     if field.default in (None, "", (), {}):
         return "none"
-    return f"`{as_toml(field.default if isinstance(field.default, tuple) else str(field.default))}`"
+    return f"`{as_toml(field.default if isinstance(field.default, tuple | bool) else str(field.default))}`"
 
 
 def _label(field: FieldInfo) -> str:

@@ -53,6 +53,7 @@ def conflicts(site: Table) -> Iterator[Conflict]:
     yield from _several_slurm_clusters(clusters)
     yield from _login(site, clusters)
     yield from _sessions(site)
+    yield from _plain_internal_url(site)
     yield from _local_records(site, clusters)
 
 
@@ -252,6 +253,16 @@ def _sessions(site: Table) -> Iterator[Conflict]:
             "where the logs of sessions go does not follow from this path",
             'directory in [sessions], such as directory = "/shared/clusterhub/sessions", besides it',
         )
+
+
+def _plain_internal_url(site: Table) -> Iterator[Conflict]:
+    url = _table(site, "hub").get("internal_url")
+    if not isinstance(url, str) or _table(site, "sessions").get("tls", True) is not True:
+        return
+    if url.strip().startswith("http://"):
+        message = "sessions and hub speak TLS with each other, and this is plain HTTP"
+        allowed = f'"https://{url.strip()[len("http://") :]}", or tls = false in [sessions]'
+        yield Conflict(("hub", "internal_url"), message, allowed)
 
 
 def _local_records(site: Table, clusters: Table) -> Iterator[Conflict]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
-from clusterhub.site.kinds import DURATION
+from clusterhub.site.kinds import DURATION, TRUTH
 from clusterhub.site.section import UNSET, Section, key
 
 
@@ -54,6 +54,13 @@ class Sessions(Section):
         example="ib0",
         default=None,
         derived="all",
+    )
+    tls: Annotated[bool, TRUTH] = key(
+        "Whether proxy and hub speak TLS with the sessions, and the sessions with the hub, each with "
+        "certificates that the hub makes. With `false` it is plain HTTP: whoever can read the network "
+        "between gateway and nodes, or take over a port, reads and writes what people do.",
+        example=False,
+        default=True,
     )
     start_timeout: Annotated[int, DURATION] = key(
         "How long a session may take from the start of its job until it serves.",

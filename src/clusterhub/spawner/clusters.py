@@ -26,6 +26,7 @@ from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Boarding, Ticket
 from clusterhub.spawner.cancellations import FILE as CANCELLATIONS_FILE
 from clusterhub.spawner.cancellations import Cancellations
+from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
 from clusterhub.spawner.reach import Nodes
@@ -106,6 +107,7 @@ class Clusters:
         """Returns once the hub's database can be read and written."""
         self.state_directory = Path(site.hub.state_directory)
         self.audit = AuditLog(site.hub.audit_log)
+        self.certificates = Certificates.of(site)
         self.boarding = Boarding()
         self.nodes = Nodes()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)

@@ -35,7 +35,16 @@ async def _explain(clusters: Clusters, person: str, given: Mapping[str, object])
     tag = clusters.tag(account.name, "")
     cluster = clusters.at_rest(profile.cluster)
     ticket = ticket_settings(site, tag, cluster.munge_uid)
-    request = job_request(site, profile=profile, choice=choice, account=account, tag=tag, ticket=ticket)
+    certificates = clusters.certificates
+    request = job_request(
+        site,
+        profile=profile,
+        choice=choice,
+        account=account,
+        tag=tag,
+        ticket=ticket,
+        authority=certificates.look_up_authority() if certificates is not None else "",
+    )
     scheduler = cluster.scheduler
     submission = scheduler.submission(request)
     return (

@@ -23,6 +23,7 @@ CARRIED = (
     "home.py",
     "deadline.py",
     "following.py",
+    "certificate.py",
     "server.py",
     "lab/package.json",
     "lab/static/remoteEntry.js",
@@ -81,16 +82,26 @@ def ticket_settings(site: Site, tag: Tag, munge_uid: int | None) -> dict[str, An
 
 
 def job_request(
-    site: Site, *, profile: Profile, choice: Choice, account: Account, tag: Tag, ticket: Mapping[str, Any]
+    site: Site,
+    *,
+    profile: Profile,
+    choice: Choice,
+    account: Account,
+    tag: Tag,
+    ticket: Mapping[str, Any],
+    authority: str = "",
 ) -> JobRequest:
-    """The resolved thing to submit. Nothing of a person's is left in it that was not parsed."""
+    """The resolved thing to submit. Nothing of a person's is left in it that was not parsed.
+
+    ``authority`` is the certificate, in PEM, by which the job knows the hub; empty for that of a public one.
+    """
     cluster = site.cluster_of(profile)
     return JobRequest(
         tag=str(tag),
         name=cluster.job_name,
         person=account.name,
         log_path=SessionPaths.of(site, tag).log,
-        body=_body(site, profile, tag, ticket, choice.time),
+        body=_body(site, profile, tag, choice.time, ticket=ticket, authority=authority),
         time_seconds=choice.time,
         warning_seconds=warning_seconds(site, choice.time),
         cpus=choice.cpus or 1,
@@ -123,7 +134,9 @@ def warning_seconds(site: Site, time_seconds: int) -> int:
     return min(site.sessions.warn_before, time_seconds // 2)
 
 
-def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any], time_seconds: int) -> str:
+def _body(
+    site: Site, profile: Profile, tag: Tag, time_seconds: int, *, ticket: Mapping[str, Any], authority: str
+) -> str:
     """Bash that runs the launcher with the environment's Python, from its own text below."""
     python = str(site.environment_python(profile))
     cluster = site.cluster_of(profile)
@@ -133,6 +146,7 @@ def _body(site: Site, profile: Profile, tag: Tag, ticket: Mapping[str, Any], tim
         "claim_url": base + "claim",
         "ready_url": base + "ready",
         "time_url": base + "time",
+        "authority": authority,
         "warning": warning_seconds(site, time_seconds),
         "tag": str(tag),
         "interface": interface_of(site, cluster),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from clusterhub.audit.events import Adopted, Submitted
 from clusterhub.errors import ClusterhubError, Explanation
@@ -15,6 +15,7 @@ from clusterhub.site.quantities import format_duration
 from clusterhub.site.schema import Profile
 from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Claim, Expectation, Ready, Ticket
+from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.clusters import Clusters
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
@@ -24,6 +25,7 @@ from clusterhub.spawner.progress import History, Progress
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import seconds_left
 from clusterhub.spawner.waiting import joined_message, starts_ahead, waiting_message
+from clusterhub.tls.names import session_name
 
 AWAY = "The scheduler cannot be reached at the moment; nothing is lost."
 
@@ -60,10 +62,20 @@ class Given:
     that we know."""
 
 
-def endpoint_url(said: Claim | Ready) -> str:
-    """Where the session is reached."""
+def listening_url(said: Claim | Ready) -> str:
+    """Where the session listens."""
     host = f"[{said.address}]" if ":" in said.address else said.address
     return f"http://{host}:{said.port}"
+
+
+def endpoint_url(said: Claim | Ready, *, tls: bool) -> str:
+    """Where the session is reached: with TLS under the name that is in its certificate."""
+    return f"https://{name_of(said)}:{said.port}" if tls else listening_url(said)
+
+
+def name_of(said: Claim | Ready) -> str:
+    """The name of this run of the session's job."""
+    return session_name(said.tag, said.job, said.restart, said.address)
 
 
 class Launch:
@@ -255,6 +267,7 @@ class Launch:
             account=self.account,
             tag=self.tag,
             ticket=settings,
+            authority=self._certificates.authority if self._certificates is not None else "",
         )
         ticket = None
         if munge_uid is None:
@@ -304,15 +317,16 @@ class Launch:
     async def _board(self, claim: Claim) -> Mapping[str, object]:
         self._note()
         self.job_id, self.restart = claim.job, claim.restart
-        self.endpoint = endpoint_url(claim)
+        self.endpoint = self._endpoint(claim)
         self._boarded.set()
         self._note()
         interface = INTERFACES[self.choice.interface]
-        environment = dict(self.given.environment(self.endpoint))
+        environment = dict(self.given.environment(listening_url(claim)))
         environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url
         # Only where root runs a site for itself: the helper serves no other root.
         as_root = ["--ServerApp.allow_root=True"] if self.account.uid == 0 else []
         return {
+            "tls": self._identity(claim),
             "environment": environment,
             "arguments": [*ARGUMENTS, *as_root],
             "page_config": interface.page_config,
@@ -320,9 +334,20 @@ class Launch:
             "remaining_s": seconds_left(self.cluster.watch.snapshot.jobs.get(claim.job), time.time()),
         }
 
+    @property
+    def _certificates(self) -> Certificates | None:
+        return self.clusters.certificates
+
+    def _endpoint(self, said: Claim | Ready) -> str:
+        return endpoint_url(said, tls=self._certificates is not None)
+
+    def _identity(self, claim: Claim) -> Mapping[str, str] | None:
+        """The session's key and certificate. A claim that is asked again gets others for the same name."""
+        return asdict(self._certificates.issue(name_of(claim))) if self._certificates is not None else None
+
     def _note_ready(self, ready: Ready) -> None:
         self.restart = ready.restart
-        self.endpoint = endpoint_url(ready)
+        self.endpoint = self._endpoint(ready)
         self.given.serves(self.endpoint, ready.restart)
         self._ready.set()
 

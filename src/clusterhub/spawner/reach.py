@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from clusterhub.tls.names import address_in
+
 CONNECT_TIMEOUT = 3.0
 """Seconds: two lost packets are no lost node (Linux sends a SYN again after one second)."""
 
@@ -24,18 +26,23 @@ FAILURES = 3
 """Looks in a row that have to fail."""
 
 
+def node_of(url: str) -> str:
+    """The address, or the host, where a session of that URL is."""
+    host = urlsplit(url).hostname or ""
+    return address_in(host) or host
+
+
 async def answers(url: str) -> bool:
     """Whether something accepts connections there.
 
     The kernel accepts for a process that is stopped or busy, so this asks for no more than the way there.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = node_of(url)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
-            connecting = asyncio.get_running_loop().sock_connect(probe, (host, parts.port or 80))
+            connecting = asyncio.get_running_loop().sock_connect(probe, (host, urlsplit(url).port or 80))
             await asyncio.wait_for(connecting, CONNECT_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
             return False
@@ -102,7 +109,7 @@ class Nodes:
         if not interval:
             yield
             return
-        node, follower = urlsplit(url).hostname or "", Follower(url, doubt)
+        node, follower = node_of(url), Follower(url, doubt)
         self._followers.setdefault(node, []).append(follower)
         if node not in self._looking:
             self._looking[node] = asyncio.create_task(self._look(node, interval))

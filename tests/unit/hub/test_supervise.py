@@ -17,7 +17,7 @@ def site(tmp_path: Path) -> Site:
     text = f"""
 [hub]
 url = "http://127.0.0.1:1"
-internal_url = "http://127.0.0.1:1"
+internal_url = "https://127.0.0.1:1"
 state_directory = "{tmp_path}/state"
 [cluster.main]
 scheduler = "slurm"

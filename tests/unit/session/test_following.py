@@ -11,7 +11,7 @@ import pytest
 from clusterhub.session import following
 from clusterhub.session.following import Session
 
-SETTINGS = {"warning": 0.6, "time_url": "http://hub/time", "tag": "clusterhub:hub:alice:"}
+SETTINGS = {"warning": 0.6, "tag": "clusterhub:hub:alice:"}
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,9 @@ class Hub:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Any]) -> None:
         self.asked: list[tuple[str, dict[str, Any], str]] = []
 
-        def post(url: str, body: dict[str, Any], token: str, _timeout: float) -> Any:
-            self.asked.append((url, body, token))
+        def post(settings: object, what: str, body: dict[str, Any], token: str, _timeout: float) -> Any:
+            assert settings == SETTINGS
+            self.asked.append((what, body, token))
             return answer()
 
         monkeypatch.setattr(following, "post", post)
@@ -59,7 +60,7 @@ async def test_the_hub_is_asked_once_before_anybody_is_warned(monkeypatch: pytes
     assert (event["warn"], event["save"]) == (True, True)
     assert event["remaining_s"] == pytest.approx(0.5, abs=0.2)
     asked = {"version": 1, "tag": "clusterhub:hub:alice:", "job": "17", "restart": 0}
-    assert hub.asked == [("http://hub/time", asked, "token")]
+    assert hub.asked == [("time_url", asked, "token")]
 
 
 async def test_pages_are_warned_also_while_the_hub_is_away(

@@ -35,6 +35,7 @@ class Hub(ThreadingHTTPServer):
         return {
             "claim_url": f"{base}/claim",
             "ready_url": f"{base}/ready",
+            "authority": "",
             "tag": "clusterhub:hub:alice:",
             "interface": "127.0.0.1",
             "ports": None,

@@ -45,7 +45,7 @@ certificate_key = "/etc/clusterhub/tls/privkey.pem"
 redirect_port = 9080
 subdomains = true
 trusted_proxies = ["10.0.0.5", "fd00::5"]
-internal_url = "http://gateway.example.org:8081"
+internal_url = "https://gateway.example.org:8081"
 id = "example"
 state_directory = "/srv/clusterhub"
 database = "postgresql://clusterhub@db.example.org:5433/clusterhub?sslmode=verify-full"
@@ -79,6 +79,7 @@ python = "/shared/clusterhub/environments/current/bin/python3.12"
 directory = "/shared/clusterhub/logs"
 ports = "30000-32000"
 interface = "ib0"
+tls = true
 start_timeout = "10min"
 queue_timeout = "7d"
 

@@ -62,7 +62,7 @@ def test_the_example_of_the_design_loads_as_it_is(example: Site) -> None:
 def test_every_key_is_read(everything: Site) -> None:
     site = everything
     assert site.hub.bind_url == "http://10.0.0.1:9000/jupyter/"
-    assert site.hub.internal_url == "http://gateway.example.org:8081"
+    assert site.hub.internal_url == "https://gateway.example.org:8081"
     assert site.hub.conf_d == Path("/etc/clusterhub/drop-ins")
     assert site.sessions.ports == Ports(30000, 32000)
     assert (site.sessions.start_timeout, site.sessions.queue_timeout) == (600, 7 * 86400)
@@ -128,8 +128,8 @@ def test_nodes_reach_the_hub_by_this_machines_name_and_local_sessions_by_the_loo
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: "gateway.example.org")
     slurm = site_with("https://hub.example.org", scheduler="slurm")
-    assert slurm.hub.internal_url == "http://gateway.example.org:8081"
-    assert site_with("https://hub.example.org").hub.internal_url == "http://127.0.0.1:8081"
+    assert slurm.hub.internal_url == "https://gateway.example.org:8081"
+    assert site_with("https://hub.example.org").hub.internal_url == "https://127.0.0.1:8081"
 
 
 def test_a_machine_that_calls_itself_localhost_has_its_host_name(
@@ -137,7 +137,7 @@ def test_a_machine_that_calls_itself_localhost_has_its_host_name(
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: "localhost.localdomain")
     monkeypatch.setattr(socket, "gethostname", lambda: "gateway")
-    assert site_with("http://h:1", scheduler="slurm").hub.internal_url == "http://gateway:8081"
+    assert site_with("http://h:1", scheduler="slurm").hub.internal_url == "https://gateway:8081"
 
 
 def test_directories_follow_from_each_other() -> None:

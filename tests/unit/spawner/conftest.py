@@ -13,7 +13,7 @@ from .people import ALICE
 SITE = """
 [hub]
 url = "https://hub.example.org"
-internal_url = "http://gateway:8081"
+internal_url = "https://gateway:8081"
 
 [cluster.main]
 scheduler = "slurm"

@@ -25,7 +25,7 @@ from clusterhub.spawner.tags import Tag
 SITE = """\
 [hub]
 url = "https://jupyter.example.org"
-internal_url = "http://gateway:8081"
+internal_url = "https://gateway:8081"
 [cluster.main]
 scheduler = "slurm"
 [environment]

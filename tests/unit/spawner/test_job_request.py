@@ -74,10 +74,10 @@ def test_the_body_is_bash_that_hands_over_exactly_what_it_was_given(site: Site, 
     assert source == Path(launcher.__file__).read_text()
     assert files == carried_files()
     settings = json.loads(environment["CLUSTERHUB_SETTINGS"])
-    assert settings["claim_url"] == "http://gateway:8081/hub/api/clusterhub/claim"
+    assert settings["claim_url"] == "https://gateway:8081/hub/api/clusterhub/claim"
     assert settings["ports"] == [30000, 30010]
     assert settings["ticket"] == MUNGE
-    assert settings["time_url"] == "http://gateway:8081/hub/api/clusterhub/time"
+    assert settings["time_url"] == "https://gateway:8081/hub/api/clusterhub/time"
 
 
 def test_what_travels_is_read_back_file_by_file_and_loads(

@@ -26,8 +26,7 @@ class Hub:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Any]) -> None:
         self.asked: list[tuple[str, dict[str, Any], str]] = []
 
-        def post(settings: object, what: str, body: dict[str, Any], token: str, _timeout: float) -> Any:
-            assert settings == SETTINGS
+        def post(_settings: object, what: str, body: dict[str, Any], token: str, _timeout: float) -> Any:
             self.asked.append((what, body, token))
             return answer()
 

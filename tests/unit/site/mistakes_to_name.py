@@ -169,6 +169,7 @@ MISTAKES = {
     "url with a bad path": Mistake(URL, '"https://h/a b"', 2, ("cannot be the path",)),
     "internal url without port": hub('internal_url = "http://gateway"', "no port", allows="8081"),
     "internal url with path": hub('internal_url = "http://gateway:8081/hub"', "has a path"),
+    "plain internal url": hub('internal_url = "http://gateway:8081"', "plain HTTP", allows="tls = false"),
     "bind without port": hub('bind = "127.0.0.1"', "not an address and a port", allows="127.0.0.1:8000"),
     "bind without brackets": hub('bind = "::1:8000"', "IPv6 address without brackets", allows='"[::1]:8000"'),
     "bind with brackets around a name": hub('bind = "[localhost]:8000"', "not an address and a port"),
@@ -232,6 +233,7 @@ MISTAKES = {
     ),
     "low ports": sessions('ports = "80-90"', "cannot use", allows="1024"),
     "one port": sessions("ports = 30000", "not a range of ports"),
+    "quoted switch": sessions('tls = "false"', "without the quotes", allows="true or false"),
     "bad interface": sessions('interface = "ib 0"', "not an interface", allows="ib0"),
     "relative path": Mistake(
         f'"{ENVIRONMENT}"', '"environments/current"', 13, ("does not begin at the root",)

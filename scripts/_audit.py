@@ -19,6 +19,8 @@ from _advisories import Advisories, Advisory, ListError, read_list, read_toml
 ROOT = Path(__file__).resolve().parent.parent
 LIST = Path("requirements", "advisories.toml")
 NPM_LOCK = Path("src", "clusterhub", "hub", "proxy", "package-lock.json")
+ENVIRONMENT_LISTS = Path("src", "clusterhub", "environments", "lists")
+"""What `clusterhub environment build` installs for sessions."""
 NAMED = 3  # advisories in a line
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
@@ -99,7 +101,8 @@ def declared(root: Path) -> Iterator[tuple[str, Requirement]]:
     for where, listed in lists.items():
         for line in listed:
             yield f"pyproject.toml, {where}", _requirement(line, "pyproject.toml")
-    for path in sorted((root / "requirements").glob("*.in")):
+    sources = sorted((root / "requirements").glob("*.in"))
+    for path in [*sources, *sorted((root / ENVIRONMENT_LISTS).glob("*.txt"))]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             text = line.partition("#")[0].strip()
             if text:

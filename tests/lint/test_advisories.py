@@ -71,7 +71,7 @@ class Checkout:
         self.write("pyproject.toml", PROJECT)
 
     def write(self, name: str, text: str) -> None:
-        (self.root / name).parent.mkdir(exist_ok=True)
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text)
 
     def change(self, name: str, old: str, new: str) -> None:
@@ -99,7 +99,7 @@ def test_the_packages_that_matter_most_are_on_the_list_also_where_nothing_needs_
 
 
 def test_what_sites_put_beside_us_has_a_floor_that_the_audit_checks(auditor: ModuleType) -> None:
-    """As extras of the package. KubeSpawner has none: it would take the place of ours."""
+    """In extras of the package and lists of environments. KubeSpawner has none: it would take our place."""
     declared = {requirement.name for _, requirement in auditor.declared(ROOT)}
     assert declared >= MUST_BE_LISTED - {"jupyterhub-kubespawner"}
 
@@ -173,6 +173,15 @@ version = "7.4.0"
 ids = ["CVE-2026-11111"]
 why = "There is no mended one yet."
 """
+
+
+def test_a_floor_of_the_environments_for_sessions_is_checked_too(
+    auditor: ModuleType, checkout: Checkout
+) -> None:
+    checkout.write(str(auditor.ENVIRONMENT_LISTS / "minimal.txt"), "# Jupyter.\nnotebook>=7.0\n")
+    [problem] = auditor.audit(checkout.root).problems
+    assert problem.where == "src/clusterhub/environments/lists/minimal.txt, line 2"
+    assert problem.next == "Raise the floor: notebook>=7.5.6."
 
 
 def test_what_is_accepted_is_told_and_holds_for_that_version_only(

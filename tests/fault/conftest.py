@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from threading import Thread
 
 import pytest
 
@@ -27,12 +27,12 @@ class Demo:
     directory: Path
     url: str
     password: str
-    output: IO[str]
-    """What the demo says at the terminal, from here on."""
+    said: list[str]
+    """What the demo has said at the terminal since it was ready."""
 
-    def says(self, words: str) -> str:
-        """Waits for a line with these words, and returns it; empty where the demo ended without."""
-        return next((line for line in self.output if words in line), "")
+    def has_said(self, words: str) -> bool:
+        """True once one of those lines has these words."""
+        return any(words in line for line in self.said)
 
     @property
     def jobs(self) -> list[Path]:
@@ -82,19 +82,25 @@ def running_demo(directory: Path, *, hub: str = "", cluster: str = "", profile: 
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout is not None
+    output, said = process.stdout, list[str]()
+    reading = Thread(target=lambda: said.extend(output), daemon=True)
     try:
-        assert process.stdout is not None
         printed = ""
         while "Ctrl-C" not in printed:
-            line = process.stdout.readline()
+            line = output.readline()
             assert line, f"the demo ended: {printed}"
             printed += line
         found = re.search(r"Password +(\S+)", printed)
         assert found is not None
-        yield Demo(directory, f"http://127.0.0.1:{port}", found[1], process.stdout)
+        reading.start()
+        yield Demo(directory, f"http://127.0.0.1:{port}", found[1], said)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
+        if reading.ident is not None:
+            reading.join(10)
+        output.close()
 
 
 @pytest.fixture

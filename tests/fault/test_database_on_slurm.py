@@ -1,8 +1,8 @@
 """PostgreSQL stops, the hub is killed, and both come back: nothing is cancelled and no place is lost.
 
-Without `Supervisor._until_usable` the hub is given up after three deaths, and its proxy with it; without
-the gate of `clusterhub.hub.application` the page is JupyterHub's 500. That the hub cancels nothing is read
-from the controller's log at the end of the test.
+Where `Supervisor._trouble_with` sees none the hub is given up after three deaths, and its proxy with it;
+without the gate of `clusterhub.hub.application` the page is JupyterHub's 500. That the hub cancels nothing is
+read from the controller's log at the end of the test.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import socket
 import time
@@ -25,6 +26,9 @@ AWAY_PAUSE = 5.0
 FAILURES = 3
 """Looks in a row that have to fail."""
 
+OUR_OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""What the hub's own machine may lack, which says nothing of the node."""
+
 
 def node_of(url: str) -> str:
     """The address, or the host, where a session of that URL is."""
@@ -33,19 +37,21 @@ def node_of(url: str) -> str:
 
 
 async def answers(url: str) -> bool:
-    """Whether something accepts connections there.
+    """Whether something accepts connections there; also True where that cannot be found out.
 
     The kernel accepts for a process that is stopped or busy, so this asks for no more than the way there.
     """
     host = node_of(url)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
             connecting = asyncio.get_running_loop().sock_connect(probe, (host, urlsplit(url).port or 80))
             await asyncio.wait_for(connecting, CONNECT_TIMEOUT)
-        except (OSError, asyncio.TimeoutError):
-            return False
+    except asyncio.TimeoutError:
+        return False
+    except OSError as error:
+        return error.errno in OUR_OWN
     return True
 
 

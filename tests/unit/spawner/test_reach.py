@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 
 import pytest
@@ -29,6 +30,20 @@ async def test_a_process_that_is_stopped_can_be_reached_and_one_that_is_gone_can
     with listener:
         assert await answers(url)
     assert not await answers(url)
+
+
+async def test_a_hub_without_a_free_descriptor_says_nothing_against_the_node() -> None:
+    """Where that error is not caught, following the session ends with it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    await asyncio.sleep(0)  # the loop has what it needs
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            socket.socket()
+        assert await answers("http://127.0.0.1:1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not await answers("http://127.0.0.1:1")
 
 
 @pytest.mark.usefixtures("at_once")

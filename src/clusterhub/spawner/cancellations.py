@@ -70,6 +70,7 @@ class Cancellations:
             return
         known = self._clusters.site.clusters
         self._elsewhere = [doomed for doomed in left if doomed.cluster not in known]
+        # Not written down again one by one: a hub that is killed on the way would have lost the others.
         for doomed in left:
             if doomed.cluster in known:
                 self._follow(doomed)
@@ -79,14 +80,15 @@ class Cancellations:
         doomed = Doomed(cluster, person, job_id)
         if doomed not in self._tasks:
             self._clusters.audit.note(Cancelled(person=person, cluster=cluster, job=job_id))
-            await self._follow(doomed).wait()
+            tried = self._follow(doomed)
+            self._save()
+            await tried.wait()
 
     def _follow(self, doomed: Doomed) -> asyncio.Event:
         """Begins to end a job; the event is set when that has been tried once."""
         tried = asyncio.Event()
         task = self._tasks[doomed] = asyncio.create_task(self._see_it_end(doomed, tried))
         task.add_done_callback(lambda _: self._forget(doomed))
-        self._save()
         return tried
 
     def _forget(self, doomed: Doomed) -> None:

@@ -112,6 +112,30 @@ async def test_the_next_hub_goes_on_with_it(tmp_path: Path) -> None:
     assert cluster.cancelled == [("alice", "17")]
 
 
+async def test_a_hub_that_is_killed_as_it_takes_them_up_has_lost_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each is written down as it is taken up, the file has the first alone for a moment."""
+    path = tmp_path / "cancellations.json"
+    left = [{"cluster": "main", "person": "alice", "job": job} for job in ("17", "18")]
+    path.write_text(json.dumps(left))
+    following = follow(Cluster(failures=10**6), path)
+    followed = following._follow
+
+    def is_killed(doomed: cancellations.Doomed) -> asyncio.Event:
+        tried = followed(doomed)
+        assert json.loads(path.read_text()) == left
+        return tried
+
+    monkeypatch.setattr(following, "_follow", is_killed)
+    following.resume()
+    assert ("main", "18") in following
+    for task in following._tasks.values():
+        task.cancel()
+    await settled(following)
+    assert json.loads(path.read_text()) == left
+
+
 async def test_a_file_that_cannot_be_read_does_not_keep_the_hub_from_starting(tmp_path: Path) -> None:
     path = tmp_path / "cancellations.json"
     follow(Cluster(), path).resume()

@@ -11,6 +11,7 @@ import re
 import stat
 from typing import Any
 
+import pytest
 from tests.hub_fixture import LiveHub
 from tests.hub_site import AUTHORITY, STATE_DIRECTORY
 from tests.real_cluster.processes import wait_until
@@ -101,10 +102,15 @@ def test_a_claim_from_a_node_that_is_refused_is_noted(hub: LiveHub) -> None:
     assert "secret" not in json.dumps(line)
 
 
-async def test_the_log_goes_on_in_a_new_file_when_logrotate_has_moved_it(hub: LiveHub) -> None:
-    """It renames the file, as mv does. Without the look at the inode the lines go into the old one."""
+@pytest.mark.parametrize("made_anew", [False, True], ids=["moved", "moved and made anew"])
+async def test_the_log_goes_on_in_a_new_file_when_logrotate_has_moved_it(
+    hub: LiveHub, made_anew: bool
+) -> None:
+    """It renames the file, as mv does. Without the look at name and inode the lines go into the old one."""
     old = AUDIT_LOG.with_name("audit.jsonl.1")
     AUDIT_LOG.rename(old)
+    if made_anew:
+        AUDIT_LOG.touch(mode=0o600)
     before = old.read_text()
     async with Walk.begin(hub.url, "alice") as walk:
         await walk.log_in(hub.cluster.people["alice"].password)

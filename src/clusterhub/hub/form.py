@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader
@@ -12,6 +13,7 @@ from clusterhub.errors import ClusterhubError
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE
+from clusterhub.spawner.free_now import free_now
 from clusterhub.spawner.interfaces import INTERFACES
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
@@ -44,11 +46,13 @@ async def options_form(spawner: ClusterSpawner) -> str:
     if not profiles:
         return NO_PROFILE
     last = spawner.orm_spawner.user_options or {}
-    return render_form(profiles, last)
+    return render_form(profiles, last, await free_now(clusters, profiles))
 
 
-def render_form(profiles: Sequence[Profile], last: Mapping[str, Any]) -> str:
-    """The form for these profiles, filled in as the person last chose."""
+def render_form(
+    profiles: Sequence[Profile], last: Mapping[str, Any], free: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The form for these profiles, filled in as the person last chose; ``free`` says what each has free."""
     names = [profile.name for profile in profiles]
     before = last.get("profile")
     before = before[0] if isinstance(before, list) and before else before
@@ -59,6 +63,7 @@ def render_form(profiles: Sequence[Profile], last: Mapping[str, Any]) -> str:
         .render(
             profiles=[_card(profile, last if profile.name == chosen else {}) for profile in profiles],
             chosen=chosen,
+            free=free,
         )
     )
 

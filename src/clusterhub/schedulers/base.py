@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
+from clusterhub.schedulers.capacity import Survey
 from clusterhub.schedulers.model import (
     CommandResult,
     Job,
@@ -105,6 +106,17 @@ class Scheduler(ABC):
         Raises `SchedulerError` as `parse_queue` does.
         """
         raise NotImplementedError(result)
+
+    def survey(self) -> tuple[tuple[str, ...], ...] | None:
+        """The commands that ask for nodes, partitions and reservations; None where nobody can tell."""
+        return None
+
+    def parse_survey(self, results: Sequence[CommandResult], taken_at: float) -> Survey:
+        """What the cluster has, of the answers in the commands' order. May take a while, as `positions`.
+
+        Raises `SchedulerError` as `parse_queue` does.
+        """
+        raise NotImplementedError(results)
 
     @abstractmethod
     def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:

@@ -1,16 +1,17 @@
-"""Slurm 22.05 and later: sbatch, scancel, squeue and sacct."""
+"""Slurm 22.05 and later: sbatch, scancel, squeue, sacct and scontrol."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, NoReturn, TypeVar
 
-from clusterhub.schedulers import slurm_accounting, slurm_positions, slurm_queue
+from clusterhub.schedulers import slurm_accounting, slurm_nodes, slurm_positions, slurm_queue
 from clusterhub.schedulers.base import Scheduler
+from clusterhub.schedulers.capacity import Survey
 from clusterhub.schedulers.locate import locate
 from clusterhub.schedulers.model import (
     CommandResult,
@@ -197,6 +198,24 @@ class SlurmScheduler(Scheduler):
 
     def parse_positions(self, result: CommandResult) -> Mapping[str, tuple[Position, ...]]:
         return MappingProxyType(self._read("squeue", result, slurm_positions.read_positions))
+
+    def survey(self) -> tuple[tuple[str, ...], ...]:
+        # --all: also what is hidden from the hub's own account, which profiles may name.
+        show = ("scontrol", "--all", "--oneliner")
+        return (
+            (*show, "--detail", "show", "node"),
+            (*show, "show", "partition"),
+            (*show, "show", "reservation"),
+        )
+
+    def parse_survey(self, results: Sequence[CommandResult], taken_at: float) -> Survey:
+        nodes, partitions, reservations = results
+        return Survey(
+            taken_at,
+            self._read("scontrol", nodes, slurm_nodes.read_nodes),
+            self._read("scontrol", partitions, slurm_nodes.read_partitions),
+            self._read("scontrol", reservations, slurm_nodes.read_reservations),
+        )
 
     def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:
         # --starttime: the default differs between versions, and sites limit how far back a query may go

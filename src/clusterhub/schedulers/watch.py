@@ -24,6 +24,7 @@ from clusterhub.schedulers.clock import Clock, SystemClock
 from clusterhub.schedulers.counting import Counting
 from clusterhub.schedulers.ledger import Ledger
 from clusterhub.schedulers.model import CommandResult, Job, JobState, SchedulerError, Snapshot
+from clusterhub.schedulers.surveying import Surveying
 
 log = logging.getLogger("clusterhub.watch")
 
@@ -105,6 +106,10 @@ class Watch:
         self._account_at = 0.0
         self._account_pause = ACCOUNT_AGAIN
         self._counting = Counting(scheduler, self._ask, self._budget, self._clock.monotonic)
+        self.surveying = Surveying(
+            scheduler, self._ask, self._budget, self._clock.monotonic, self._clock.time
+        )
+        """What the cluster has; asked only where somebody wants to know."""
         self._count_task: asyncio.Task[None] | None = None
         self._accounting: asyncio.Task[None] | None = None
         self._asked: tuple[str, ...] = ()
@@ -153,6 +158,7 @@ class Watch:
 
     async def close(self) -> None:
         """Stop looking. Whoever waits for a look gets the last snapshot."""
+        await self.surveying.close()
         for task in (self._task, self._count_task, self._accounting):
             if task is not None:
                 task.cancel()

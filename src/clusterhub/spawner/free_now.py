@@ -1,0 +1,67 @@
+"""What is free at the moment for each profile, in words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from clusterhub.schedulers.capacity import Amount, Free, Survey, Wish
+from clusterhub.schedulers.model import Gpus, Memory
+from clusterhub.site.schema import Profile
+from clusterhub.spawner.clusters import Clusters
+
+PATIENCE = 1.0
+"""Seconds that a page waits for a new survey."""
+
+
+async def free_now(clusters: Clusters, profiles: Sequence[Profile]) -> Mapping[str, str]:
+    """A sentence for each profile of which something can be told, by its name."""
+    names = sorted({profile.cluster for profile in profiles})
+    surveys = await asyncio.gather(
+        *(clusters.at_rest(name).watch.surveying.survey(PATIENCE) for name in names)
+    )
+    told = {}
+    for profile in profiles:
+        words = sentence(dict(zip(names, surveys, strict=True))[profile.cluster], profile)
+        if words:
+            told[profile.name] = words
+    return told
+
+
+def sentence(survey: Survey | None, profile: Profile) -> str:
+    """What is free for the profile; empty where nobody can tell."""
+    free = survey.free(wish_of(profile)) if survey is not None else None
+    if free is None:
+        return ""
+    if not free.cpus.total:
+        return "None of its nodes can be had at the moment."
+    return f"Free now: {', '.join(_amounts(free, profile))}.{_verdict(free)}"
+
+
+def wish_of(profile: Profile) -> Wish:
+    """What a person gets who changes nothing of what the profile presets."""
+    memory, gpus = profile.memory, profile.gpus
+    return Wish(
+        partitions=profile.partition,
+        cpus=profile.cpus.default,
+        memory=Memory(memory.default, "cpu" if memory.per == "cpu" else "node") if memory else None,
+        gpus=Gpus(gpus.default, gpus.type) if gpus and gpus.default else None,
+        nodes=profile.nodes.default,
+        time_seconds=profile.time.default,
+        reservation=profile.reservation,
+        constraint=profile.constraint,
+    )
+
+
+def _amounts(free: Free, profile: Profile) -> list[str]:
+    told = [f"{free.cpus.free} of {free.cpus.total} cores"]
+    if profile.gpus is not None:
+        kind = profile.gpus.type
+        gpus = {name: each for name, each in free.gpus.items() if kind in (None, name)}
+        for name, amount in sorted(gpus.items()) or [(kind or "", Amount())]:
+            told.append(f"{amount.free} of {amount.total} GPUs" + (f" ({name})" if name else ""))
+    return told
+
+
+def _verdict(free: Free) -> str:
+    return "" if free.fits else " What is preset would have to wait."

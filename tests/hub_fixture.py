@@ -169,10 +169,15 @@ def _hub_of_somebody(cluster: RealCluster) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def live_hub(cluster: RealCluster, _hub_of_somebody: None) -> Iterator[LiveHub]:
+def site_text(cluster: RealCluster) -> str:
+    """The site.toml of the hub under test. A file that needs another has a fixture of this name."""
+    return hub_site.text(cluster.footprint().port)
+
+
+@pytest.fixture(scope="module")
+def live_hub(cluster: RealCluster, _hub_of_somebody: None, site_text: str) -> Iterator[LiveHub]:
     """One hub for the tests of a file: other files take the cluster down and up again."""
-    port = cluster.footprint().port
-    live = LiveHub(cluster, f"http://127.0.0.1:{port}", hub_site.text(port))
+    live = LiveHub(cluster, f"http://127.0.0.1:{cluster.footprint().port}", site_text)
     hub_site.prepare()
     live.start()
     yield live

@@ -180,7 +180,11 @@ def test_explain_prints_what_would_be_submitted_and_submits_nothing(hub: LiveHub
 
 
 async def test_nobody_else_sees_a_secret_of_a_session(hub: LiveHub) -> None:
-    reveal = "import os, json; print(json.dumps([os.environ.get('JUPYTERHUB_API_TOKEN'), os.getppid()]))"
+    reveal = (
+        "import glob, json, os\n"
+        "[file] = glob.glob(os.environ['JUPYTER_RUNTIME_DIR'] + '/jpserver-*.json')\n"
+        "print(json.dumps([json.load(open(file))['token'], os.getppid()]))"
+    )
     async with person(hub) as walk:
         await walk.start(DEBUG)
         [job] = hub.jobs("alice")

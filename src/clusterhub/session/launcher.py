@@ -77,6 +77,10 @@ PACKAGE = "clusterhub_session"
 """Not ``clusterhub``: the environment may have that one, in another version."""
 
 
+LONGEST_TEMPORARY = 107 - len("/clusterhub-12345678/kernel-12345678-1234-1234-1234-123456789012-ipc-99")
+"""Bytes that the path of a temporary directory may have for a kernel's sockets in it: unix(7) allows 107."""
+
+
 class LaunchError(Exception):
     """The session cannot start; carries the exit code that names why."""
 
@@ -345,9 +349,29 @@ def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, An
     load_modules(files)["server"].serve(listener, reply, settings, runtime, files)
 
 
+def keep_memory_private() -> None:
+    """Keeps tokens and keys out of core files, and from other processes of this account."""
+    try:
+        import ctypes
+    except ImportError:  # Python was built without libffi
+        say(
+            "this Python has no ctypes: should the server crash, its core file would hold the session's token"
+        )
+    else:
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE, which ends with an exec
+
+
+def make_runtime_directory() -> str:
+    """A directory of this session's on the node that only its person may open."""
+    usual = tempfile.gettempdir()
+    short = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else "/tmp"  # noqa: S108 - mkdtemp makes it safe
+    return tempfile.mkdtemp(prefix="clusterhub-", dir=short)
+
+
 def main() -> int:
     """Starts the session; the exit code says why it could not."""
     runtime = None
+    keep_memory_private()
     # Until Jupyter sets its own: a job that is cancelled while it starts tidies up behind itself, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -356,7 +380,7 @@ def main() -> int:
         port = listener.getsockname()[1]
         say("session %s listens on port %d of %s" % (settings["tag"], port, socket.gethostname()))
         reply = claim(settings, listener)
-        runtime = tempfile.mkdtemp(prefix="clusterhub-")
+        runtime = make_runtime_directory()
         serve(listener, reply, settings, runtime)
     except LaunchError as error:
         say(str(error))

@@ -7,11 +7,11 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import home
+from . import home, isolation, kernels
 from .certificate import AUTHORITY_VARIABLE, Certificate
 from .following import EVENT_SCHEMA, Session
 from .launcher import NO_JUPYTER, LaunchError, persist, post, say, whereabouts
@@ -85,9 +85,13 @@ def serve(
             say(str(error))
 
     try:
+        if not reply["user_config"]:
+            arguments += isolation.keep_out_home(runtime)
         from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
-        JupyterHubSingleUser.serverapp_class = server_class(listener, session, certificate, report_ready)
+        JupyterHubSingleUser.serverapp_class = server_class(
+            listener, session, certificate, report_ready, reply["tcp_kernels"]
+        )
         if reply["workspace"]:
             arguments += open_workspace(runtime, reply["workspace"])
     except ImportError as error:
@@ -104,6 +108,7 @@ def server_class(
     session: Session,
     certificate: Certificate | None,
     report_ready: Callable[[], None],
+    tcp_kernels: Sequence[str],
 ) -> type[Any]:
     """Jupyter Server for this one session. Raises ImportError where there is none."""
     from jupyter_server.base.handlers import APIHandler
@@ -127,7 +132,12 @@ def server_class(
         def _find_http_port(self) -> None:
             self.port = listener.getsockname()[1]
 
+        def init_configurables(self) -> None:
+            super().init_configurables()
+            kernels.choose_transport(self.kernel_manager, tcp_kernels)
+
         def _bind_http_server_tcp(self) -> bool:
+            isolation.end_of_start(self)
             if certificate is not None:
                 # Jupyter's own settings name files, and tornado would read them for each connection.
                 self.http_server.ssl_options = certificate.context()

@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
-from clusterhub.site.kinds import DURATION, TRUTH
+from clusterhub.site.kinds import DURATION, TRUTH, ListOf, matching
 from clusterhub.site.section import UNSET, Section, key
+
+KERNELS = matching(
+    "the name of a kernel",
+    r"[A-Za-z0-9._*?-]{1,128}",
+    'the name of a kernelspec, such as "java", or a pattern, such as "scala*"',
+)
 
 
 class Environment(Section):
@@ -80,4 +86,21 @@ class Sessions(Section):
         example="10min",
         default=300,
         derived='`"5min"`',
+    )
+    user_config: Annotated[bool, TRUTH] = key(
+        "Whether the server of a session loads Jupyter configuration, extensions and templates from its "
+        "person's home directory, where what lies there by mistake can keep it from starting. Settings of "
+        "JupyterLab and people's own kernels are there in any case.",
+        example=True,
+        default=False,
+    )
+    tcp_kernels: Annotated[
+        tuple[Annotated[str, KERNELS], ...],
+        ListOf("list of kernels' names", 'a list such as ["java", "scala*"]'),
+    ] = key(
+        "Kernels that can listen on ports only, by the names of their kernelspecs; `*` stands for anything. "
+        "What they print can be read by everybody on the node, unless they encrypt. All other kernels listen "
+        "on sockets that only their person can open.",
+        example=["java", "scala*"],
+        default=(),
     )

@@ -24,6 +24,8 @@ CARRIED = (
     "deadline.py",
     "following.py",
     "certificate.py",
+    "isolation.py",
+    "kernels.py",
     "server.py",
     "lab/package.json",
     "lab/static/remoteEntry.js",

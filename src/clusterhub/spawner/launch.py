@@ -331,6 +331,8 @@ class Launch:
             "arguments": [*ARGUMENTS, *as_root],
             "page_config": interface.page_config,
             "workspace": dict(interface.workspace),
+            "user_config": self.clusters.site.sessions.user_config,
+            "tcp_kernels": list(self.clusters.site.sessions.tcp_kernels),
             "remaining_s": seconds_left(self.cluster.watch.snapshot.jobs.get(claim.job), time.time()),
         }
 

@@ -269,3 +269,35 @@ raise SystemExit(launcher.main())
     )
     assert done.returncode == 143, done.stderr
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_the_runtime_directory_leaves_room_for_the_path_of_a_kernels_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    name = "kernel-12345678-1234-1234-1234-123456789012-ipc-99"
+    for temporary in (str(long), "/dev/shm"):  # noqa: S108 - any short path will do
+        monkeypatch.setattr(launcher.tempfile, "tempdir", temporary)
+        made = Path(launcher.make_runtime_directory())
+        assert str(made.parent) == ("/tmp" if temporary == str(long) else temporary)  # noqa: S108 - as above
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(made / name))
+        assert made.stat().st_mode & 0o777 == 0o700
+        (made / name).unlink()
+        made.rmdir()
+
+
+def test_the_memory_of_a_session_is_closed_and_that_of_what_it_starts_is_not() -> None:
+    code = f"""
+import ctypes, importlib.util, subprocess, sys
+spec = importlib.util.spec_from_file_location("launcher", {launcher.__file__!r})
+launcher = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(launcher)
+launcher.keep_memory_private()
+ask = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+exec(ask)
+print(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout)
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "1"]

@@ -43,6 +43,11 @@ class Demo:
         """What the engine says of each job."""
         return [json.loads((job / "record.json").read_text()) for job in self.jobs]
 
+    @property
+    def tickets(self) -> list[Path]:
+        """The files with tickets of sessions."""
+        return list((self.directory / "sessions").glob("*/*.ticket"))
+
     def pid(self, program: str) -> int:
         """The process id of ``jupyterhub`` itself, or of the ``configurable-http-proxy``."""
         state = str(self.directory / "state")

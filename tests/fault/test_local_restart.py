@@ -1,6 +1,7 @@
 """On the local engine, too, a session outlives a hub that is killed, with its kernel's variables.
 
 Where `ClusterSpawner.load_state` forgets the job, or `cleanup_servers` is left as JupyterHub has it, it ends.
+Without `Clusters.remove_ticket` its ticket outlives it.
 """
 
 import getpass
@@ -25,5 +26,7 @@ async def test_a_session_keeps_its_variables_when_the_hub_is_killed_twice(demo: 
             printed, same = await walk.run_cell("print(x * 7)", kernel=kernel)
             assert (printed, same) == ("42\n", kernel)
         assert [record["state"] for record in demo.records()] == ["running"]
+        assert demo.tickets != [], "a job that the scheduler runs again boards with it"
         await walk.stop()
+        assert demo.tickets == []
         await until(lambda: [record["state"] for record in demo.records()] == ["ended"])

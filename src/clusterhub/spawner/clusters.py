@@ -29,6 +29,7 @@ from clusterhub.spawner.cancellations import Cancellations
 from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
+from clusterhub.spawner.job_request import SessionPaths
 from clusterhub.spawner.reach import Nodes
 from clusterhub.spawner.tags import Tag
 
@@ -200,6 +201,15 @@ class Clusters:
         if ticket.kind == "munge":
             return await tickets.check_munge_ticket(ticket.value)
         return tickets.check_file_ticket(self.ticket_key, tag, ticket.value)
+
+    async def remove_ticket(self, cluster: str, tag: Tag) -> None:
+        """The session of that tag, whose job is over or to end, leaves no file with its ticket behind."""
+        if self[cluster].munge_uid is not None:
+            return
+        try:
+            await self.broker.remove_ticket(tag.person, SessionPaths.of(self.site, tag).ticket_name)
+        except ClusterhubError as error:
+            log.warning("The ticket of %s is still there: %s", tag, error)
 
     async def find_running(self, cluster: str, job_id: str) -> Job | None:
         """The job, looked for anew while the last snapshot does not show it running yet."""

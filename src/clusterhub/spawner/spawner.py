@@ -271,6 +271,7 @@ class ClusterSpawner(Durable, Spawner):
             return None
         self._is_over = True
         self.clusters.boarding.forget(str(self.tag))
+        await self.clusters.remove_ticket(self.cluster_name, self.tag)
         explanation = await self.clusters.endings.remember(self._session, served=bool(self.endpoint))
         self.following.leave(NotStarted(SessionEnded(explanation)))
         return exit_status(watch.ending(self.job_id))
@@ -325,6 +326,7 @@ class ClusterSpawner(Durable, Spawner):
             await self.leave_running()
             return
         await self.clusters.cancellations.cancel(self.cluster_name, self.tag.person, self.job_id)
+        await self.clusters.remove_ticket(self.cluster_name, self.tag)
         await self.clusters.endings.remember_stop(self._session)
         await self.clusters.until_database()
         self.see_it_stopped()

@@ -29,9 +29,10 @@ ME = getpass.getuser()
 KILLED = "Your session was ended by SIGKILL (signal 9)."
 
 
-def clusterhub(demo: Demo, *words: str) -> subprocess.CompletedProcess[str]:
-    """What the command line answers."""
-    return subprocess.run(
+async def clusterhub(demo: Demo, *words: str) -> subprocess.CompletedProcess[str]:
+    """What the command line answers. Meanwhile the loop sees which connections the proxy closes as idle."""
+    return await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-c", "from clusterhub.cli import main; main()", *words],
         env={**os.environ, "CLUSTERHUB_SITE": str(demo.directory / "site.toml")},
         capture_output=True,
@@ -75,7 +76,7 @@ async def says_so(walk: Walk, demo: Demo) -> None:
     assert ending["job"] == demo.jobs[-1].name
     assert (ending["outcome"], ending["served"]) == ("failed", True)
     assert any("listens on port" in line or "is running at" in line for line in ending["log"])
-    answer = clusterhub(demo, "why", ME)
+    answer = await clusterhub(demo, "why", ME)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith(KILLED)
 
@@ -89,7 +90,7 @@ async def test_a_killed_session_is_explained_also_by_the_next_hub(demo: Demo) ->
         assert (await told(walk, "somebody-else"))[0] == 404
         async with Walk.begin(demo.url, ME) as stranger:
             assert (await told(stranger))[0] == 403
-        nothing = clusterhub(demo, "why", ME)
+        nothing = await clusterhub(demo, "why", ME)
         assert (nothing.returncode, nothing.stdout) == (1, "")
         assert "is known to have ended" in nothing.stderr
 
@@ -101,6 +102,7 @@ async def test_a_killed_session_is_explained_also_by_the_next_hub(demo: Demo) ->
 
         await until(is_told)
         await until(lambda: ended_for_the_hub(demo))
+        assert demo.tickets == []
         await says_so(walk, demo)
         os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
         await until_back(walk)
@@ -128,7 +130,7 @@ async def test_jobs_that_no_server_owns_are_listed_and_ended(demo: Demo) -> None
     scheduler = scheduler_for(site.clusters["here"])
     async with Walk.begin(demo.url, ME) as walk:
         await walk.log_in(demo.password)
-        nothing = clusterhub(demo, "orphans")
+        nothing = await clusterhub(demo, "orphans")
         assert (nothing.returncode, nothing.stderr) == (0, "")
         assert "no job of this hub" in nothing.stdout
         await walk.start({"profile": "small"})
@@ -146,7 +148,7 @@ async def test_jobs_that_no_server_owns_are_listed_and_ended(demo: Demo) -> None
         assert result.exit_code == 0, result
         await until(lambda: len(demo.jobs) == 2)
 
-        listed = clusterhub(demo, "orphans", "--end")
+        listed = await clusterhub(demo, "orphans", "--end")
         assert listed.returncode == 0, listed.stderr
         lines = listed.stdout.splitlines()
         assert all(len(line) <= 80 for line in lines)
@@ -157,7 +159,7 @@ async def test_jobs_that_no_server_owns_are_listed_and_ended(demo: Demo) -> None
         assert lines[2:] == [f"Cancelled job {demo.jobs[1].name} of {ME} on here."]
         await until(lambda: demo.records()[1]["state"] == "ended")
         assert demo.records()[0]["state"] == "running"
-        assert "no job of this hub" in clusterhub(demo, "orphans").stdout
+        assert "no job of this hub" in (await clusterhub(demo, "orphans")).stdout
 
 
 async def test_a_start_that_goes_on_is_no_orphan_also_when_the_hub_is_killed(demo: Demo) -> None:

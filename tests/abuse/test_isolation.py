@@ -22,6 +22,7 @@ import pytest_asyncio
 from tests.abuse import traps
 from tests.abuse.live_session import NODE, LiveSession, live_session
 from tests.hub_fixture import LiveHub
+from tests.session_token import READ_TOKEN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -96,11 +97,7 @@ async def test_what_people_set_in_jupyterlab_is_kept_in_their_home(session: Live
 
 
 async def test_the_token_is_in_no_environment_of_a_kernel_or_terminal(session: LiveSession) -> None:
-    secret = await session.run(
-        "import glob, json, os\n"
-        "[file] = glob.glob(os.environ['JUPYTER_RUNTIME_DIR'] + '/jpserver-*.json')\n"
-        "print(json.load(open(file))['token'])"
-    )
+    secret = await session.run(f"{READ_TOKEN}\nprint(token)")
     assert len(secret) > 20
     seen = await session.run("import os; print(dict(os.environ))")
     assert "JUPYTERHUB_USER" in seen

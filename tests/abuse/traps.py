@@ -122,7 +122,10 @@ def set_in(home: Path, person: str) -> Iterator[None]:
     """The traps are in that person's home, and nothing else is; in the end it is as it was before."""
     entry = pwd.getpwnam(person)
     kept = home.with_name(f"{home.name}-before")
-    home.rename(kept)
+    if kept.exists():  # left by a run that was cut off, like the traps
+        shutil.rmtree(home)
+    else:
+        home.rename(kept)
     try:
         (home / "marks").mkdir(parents=True)
         for name, text in _files(home).items():

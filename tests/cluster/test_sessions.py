@@ -12,6 +12,7 @@ import pytest
 from tests.hub_fixture import LiveHub
 from tests.hub_site import DIRECTORY
 from tests.real_cluster import hub as hub_module
+from tests.session_token import READ_TOKEN
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -180,11 +181,7 @@ def test_explain_prints_what_would_be_submitted_and_submits_nothing(hub: LiveHub
 
 
 async def test_nobody_else_sees_a_secret_of_a_session(hub: LiveHub) -> None:
-    reveal = (
-        "import glob, json, os\n"
-        "[file] = glob.glob(os.environ['JUPYTER_RUNTIME_DIR'] + '/jpserver-*.json')\n"
-        "print(json.dumps([json.load(open(file))['token'], os.getppid()]))"
-    )
+    reveal = f"{READ_TOKEN}\nprint(json.dumps([token, os.getppid()]))"
     async with person(hub) as walk:
         await walk.start(DEBUG)
         [job] = hub.jobs("alice")

@@ -7,6 +7,7 @@ that the test has not declared as wanted (`LiveHub.expect_cancel`, `LiveHub.stop
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ class LiveHub:
     site: str
     """Its site.toml."""
     place: hub.Place = hub.USUAL
+    authority: str | None = None
+    """The file with the certificate of the authority that vouches for it, where it speaks HTTPS."""
     wanted_cancels: set[str] = field(default_factory=set)
     """The jobs that this test has somebody cancel."""
     _cancelled_before: set[str] = field(default_factory=set)
@@ -46,7 +49,8 @@ class LiveHub:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+            context = ssl.create_default_context(cafile=self.authority) if self.authority else None
+            with urllib.request.urlopen(request, timeout=60, context=context) as answer:  # noqa: S310 - as above
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:

@@ -13,12 +13,17 @@ _NOTHING = object()
 
 def add_to_list(config: Config, section: str, name: str, ours: Sequence[Any]) -> None:
     """Puts ours after what a drop-in set, or appended to what it could not see (``c.X.name.append``)."""
-    config[section][name] = [*_said(config, section, name, []), *ours]
+    config[section][name] = [*said_of(config, section, name, []), *ours]
 
 
 def add_to_table(config: Config, section: str, name: str, ours: Mapping[str, Any]) -> None:
     """Puts ours beside what a drop-in set or updated; ours wins where both have a key."""
-    config[section][name] = {**_said(config, section, name, {}), **ours}
+    config[section][name] = {**said_of(config, section, name, {}), **ours}
+
+
+def add_to_table_unless_said(config: Config, section: str, name: str, ours: Mapping[str, Any]) -> None:
+    """Puts ours beside what a drop-in set or updated; the drop-in's wins where both have a key."""
+    config[section][name] = {**ours, **said_of(config, section, name, {})}
 
 
 def set_unless_said(config: Config, section: str, name: str, ours: Any, *, also: str = "") -> None:
@@ -29,7 +34,8 @@ def set_unless_said(config: Config, section: str, name: str, ours: Any, *, also:
         config[section][name] = ours
 
 
-def _said(config: Config, section: str, name: str, nothing: Any) -> Any:
+def said_of(config: Config, section: str, name: str, nothing: Any) -> Any:
+    """What a drop-in set, appended or updated; ``nothing`` where that is nothing."""
     said = config[section].get(name, nothing)
     # traitlets keeps calls of append and update for later, until it knows what there is to change.
     return said.get_value(nothing) if isinstance(said, LazyConfigValue) else said

@@ -6,6 +6,7 @@ import ssl
 from typing import Any
 
 from jupyterhub import app
+from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import HealthCheckHandler
@@ -17,6 +18,7 @@ from tornado.web import HTTPError
 from clusterhub.hub.activity import note_activity
 from clusterhub.hub.availability import WORDS, Availability
 from clusterhub.hub.database import bound_answers, is_outage
+from clusterhub.hub.page_policy import NONCE, new_nonce, origin_of, page_policy, session_origins
 from clusterhub.hub.session_client import SessionClient
 from clusterhub.spawner.clusters import SETTING, Clusters
 
@@ -101,9 +103,44 @@ def gated(handler: type[BaseHandler]) -> type[BaseHandler]:
             self.expanded_scopes: set[str] = set()
             self.parsed_scopes: dict[str, object] = {}
 
-    Gated.__name__ = Gated.__qualname__ = handler.__name__
-    Gated.__doc__, Gated.__module__ = handler.__doc__, handler.__module__
-    return Gated
+    return named_as(Gated, handler)
+
+
+def named_as(made: type[BaseHandler], handler: type[BaseHandler]) -> type[BaseHandler]:
+    """What was made of a handler, under the handler's name, as logs and errors show it."""
+    made.__name__ = made.__qualname__ = handler.__name__
+    made.__doc__, made.__module__ = handler.__doc__, handler.__module__
+    return made
+
+
+def with_policy(handler: type[BaseHandler]) -> type[BaseHandler]:
+    """The handler of pages, but no other page reads them, and they run no script but that of templates."""
+    if issubclass(handler, APIHandler):  # its answers are no pages
+        return handler
+
+    class WithPolicy(handler):
+        _nonce = ""
+
+        async def prepare(self) -> None:
+            await maybe_future(super().prepare())
+            # A page is gone to. One that is asked for by a script would tell it the token against forged
+            # requests: JupyterHub looks at that of its API only, and a page of a session may have our origin.
+            if "Sec-Fetch-Mode" in self.request.headers:
+                self.check_xsrf_cookie()
+
+        @property
+        def content_security_policy(self) -> str:
+            self._nonce = self._nonce or new_nonce()
+            targets = session_origins(self.subdomain_host)
+            for service in self.services.values():
+                targets += origin_of(service.oauth_redirect_uri)
+            return page_policy(self._nonce, self.csp_report_uri, targets)
+
+        @property
+        def template_namespace(self) -> dict[str, Any]:
+            return {**super().template_namespace, NONCE: self._nonce}
+
+    return named_as(WithPolicy, handler)
 
 
 class Hub(JupyterHub):
@@ -138,10 +175,10 @@ class Hub(JupyterHub):
         clusters.until_database = availability.until_usable
 
     def init_handlers(self) -> None:
-        """As JupyterHub has them, each behind the gate but those of static files."""
+        """As JupyterHub has them, each behind the gate and with our policy but those of static files."""
         super().init_handlers()
         self.handlers: list[tuple[Any, ...]] = [
-            (pattern, gated(handler) if issubclass(handler, BaseHandler) else handler, *rest)
+            (pattern, gated(with_policy(handler)) if issubclass(handler, BaseHandler) else handler, *rest)
             for pattern, handler, *rest in self.handlers
         ]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from jupyterhub import orm
 from jupyterhub.log import log_request
@@ -28,8 +28,6 @@ from clusterhub.audit.events import (
 from clusterhub.audit.log import AuditLog
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-NOT_A_CHOICE = ("next", "display_name")
-"""Parameters of JupyterHub's own in a link to the start page; with any other it starts at once."""
 
 DECIDED = (302, 403)
 """HTTP status of a request to be let into a server that was decided."""
@@ -45,7 +43,6 @@ class Answered:
     method: str
     path: str
     """Below the hub's prefix, such as ``api/users/alice/server``, still quoted."""
-    query: str
     body: bytes
     who: str
     status: int
@@ -73,12 +70,6 @@ def _server(answered: Answered, found: Mapping[str, str], kind: type[StartAsked 
 
 def _start(answered: Answered, found: Mapping[str, str]) -> Event | None:
     return _server(answered, found, StartAsked)
-
-
-def _start_page(answered: Answered, found: Mapping[str, str]) -> Event | None:
-    """A link with a choice in it starts at once; without one it only shows the page."""
-    chosen = [key for key, _ in parse_qsl(answered.query) if key not in NOT_A_CHOICE]
-    return _server(answered, found, StartAsked) if chosen and "/spawn-pending/" in answered.location else None
 
 
 def _stop(answered: Answered, found: Mapping[str, str]) -> Event | None:
@@ -152,7 +143,6 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", _SERVER, _start),
     ("DELETE", _SERVER, _stop),
     ("POST", _PAGE, _start),
-    ("GET", _PAGE, _start_page),
     ("POST", rf"{_USER}/tokens", _token_made),
     ("DELETE", rf"{_USER}/tokens/(?P<token>[^/]+)", _token_revoked),
     ("GET", r"api/oauth2/authorize", _entered),
@@ -195,7 +185,6 @@ def answered(handler: Any) -> Answered:
     return Answered(
         method=request.method,
         path=path,
-        query=request.query,
         body=request.body if path.endswith("/tokens") else b"",
         who=who_is(getattr(handler, "_jupyterhub_user", None)),
         status=status,

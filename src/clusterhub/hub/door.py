@@ -8,6 +8,8 @@ seconds (`scripts/bench storm`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from jupyterhub import apihandlers, handlers
@@ -52,8 +54,7 @@ class BehindDoor(RequestHandler):
 
     async def prepare(self) -> None:
         """Who asks is read of one after the other as well: that takes its time. A stranger stops there."""
-        request = self.request
-        if request.method != "POST" and not request.query:  # a link's query can say what to start
+        if self.request.method != "POST":
             await super().prepare()  # type: ignore[misc]  # JupyterHub's is a coroutine, Tornado's may be one
             return
         async with _reading:
@@ -67,7 +68,18 @@ class StartByApi(BehindDoor, UserServerAPIHandler):
 
 
 class StartByPage(BehindDoor, SpawnHandler):
-    """The start page's form, and links that say what to start."""
+    """The start page's form, and links that say what to start: they fill the form in, and a person sends it.
+
+    JupyterHub's own starts at once, and anybody can lead somebody's browser to a link.
+    """
+
+    linked: Mapping[str, Any] = MappingProxyType({})
+    """What the link says, still hostile."""
+
+    def _get_user_options(self, query_options: dict[str, Any]) -> dict[str, Any]:
+        """Called by JupyterHub for what to start at once: nothing."""
+        self.linked = super()._get_user_options(query_options)
+        return {}
 
 
 BEHIND_DOOR: dict[type, type] = {UserServerAPIHandler: StartByApi, SpawnHandler: StartByPage}

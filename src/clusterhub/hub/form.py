@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.hub.relaunch import first_of
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE
@@ -45,17 +46,20 @@ async def options_form(spawner: ClusterSpawner) -> str:
     profiles = clusters.site.profiles_for(account.name, account.groups)
     if not profiles:
         return NO_PROFILE
-    last = spawner.orm_spawner.user_options or {}
+    linked = getattr(spawner.handler, "linked", {})
+    last = linked or spawner.orm_spawner.user_options or {}
     return render_form(profiles, last, await free_now(clusters, profiles))
 
 
 def render_form(
     profiles: Sequence[Profile], last: Mapping[str, Any], free: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """The form for these profiles, filled in as the person last chose; ``free`` says what each has free."""
+    """The form for these profiles, filled in as the person last chose, or as a link says.
+
+    ``free`` says what each has free.
+    """
     names = [profile.name for profile in profiles]
-    before = last.get("profile")
-    before = before[0] if isinstance(before, list) and before else before
+    before = first_of(last.get("profile"))
     chosen = before if before in names else names[0]
     return (
         _environment()
@@ -83,12 +87,12 @@ def _card(profile: Profile, last: Mapping[str, Any]) -> dict[str, Any]:
             _field(key, each, last.get(key)) for key, each in ranges.items() if each and not each.is_fixed
         ],
         "interfaces": [(name, INTERFACES[name].title) for name in profile.interface],
-        "interface": last.get("interface"),
+        "interface": first_of(last.get("interface")),
     }
 
 
 def _field(key: str, limits: Range, last: Any) -> dict[str, Any]:
-    value = last[0] if isinstance(last, list) and last else last
+    value = first_of(last)
     if not isinstance(value, str):  # what a person typed is shown again even if it was refused
         known = isinstance(value, int) and limits.min <= value <= limits.max
         value = limits.words(value if known else limits.default)

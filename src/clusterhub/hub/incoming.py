@@ -1,9 +1,12 @@
-"""What every request to the hub gets before anything else sees it: an id, and the address it came from."""
+"""What every request to the hub gets before anything else sees it: an id, and the address it came from.
+
+And what every answer gets: the id, and headers.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
@@ -25,7 +28,13 @@ LOG_FORMAT = (
 class Incoming(OutputTransform):
     """tornado makes one for each request before the handler runs; the handler's task inherits its context."""
 
-    def __init__(self, request: HTTPServerRequest, trusted: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        request: HTTPServerRequest,
+        trusted: Collection[str] = (),
+        always: Mapping[str, str] | None = None,
+    ) -> None:
+        self._always = always or {}
         ends = ends_of(request)
         if all(ends):
             # tornado believes X-Real-Ip, from whoever sends it: then anybody could be anywhere.
@@ -35,14 +44,21 @@ class Incoming(OutputTransform):
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
-        """Adds the id to the answer."""
+        """Adds the id to the answer, and the headers that it does not have yet."""
         headers[HEADER] = self._id
+        for name, value in self._always.items():
+            headers.setdefault(name, value)
         return super().transform_first_chunk(status_code, headers, chunk, finishing)
 
 
-def incoming(trusted: Collection[str]) -> Callable[[HTTPServerRequest], Incoming]:
-    """For tornado's setting ``transforms``. ``trusted`` is JupyterHub's ``trusted_downstream_ips``."""
-    return partial(Incoming, trusted=tuple(trusted))
+def incoming(
+    trusted: Collection[str], always: Mapping[str, str] | None = None
+) -> Callable[[HTTPServerRequest], Incoming]:
+    """For tornado's setting ``transforms``.
+
+    ``trusted`` is JupyterHub's ``trusted_downstream_ips``; ``always`` are headers for every answer.
+    """
+    return partial(Incoming, trusted=tuple(trusted), always=always)
 
 
 def ends_of(request: HTTPServerRequest) -> tuple[str, str]:

@@ -11,7 +11,13 @@ import clusterhub
 from clusterhub.audit.events import HubStarted
 from clusterhub.audit.request import tell_in_log_lines
 from clusterhub.hub import door
-from clusterhub.hub.additions import add_to_list, add_to_table, set_unless_said
+from clusterhub.hub.additions import (
+    add_to_list,
+    add_to_table,
+    add_to_table_unless_said,
+    said_of,
+    set_unless_said,
+)
 from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.application import AVAILABILITY
 from clusterhub.hub.audited import auditing
@@ -24,6 +30,7 @@ from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.incoming import LOG_FORMAT, incoming
 from clusterhub.hub.notices import notices
 from clusterhub.hub.own_api import OwnApi
+from clusterhub.hub.page_policy import MarkedScripts, cookie_options, headers_of_every_answer
 from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
@@ -98,8 +105,23 @@ add_to_table(
         SETTING: clusters,
         AVAILABILITY: availability,
         "log_function": auditing(clusters.audit),
-        "transforms": [incoming(c.JupyterHub.trusted_downstream_ips)],
+        "transforms": [incoming(c.JupyterHub.trusted_downstream_ips, headers_of_every_answer(site))],
     },
+)
+cookies = cookie_options(site)
+add_to_table_unless_said(
+    c,
+    "JupyterHub",
+    "tornado_settings",
+    # No script of the hub's pages reads that cookie; they have what it holds in themselves.
+    {"cookie_options": cookies, "xsrf_cookie_kwargs": {**cookies, "httponly": True}},
+)
+templates = said_of(c, "JupyterHub", "jinja_environment_options", {})
+add_to_table(
+    c,
+    "JupyterHub",
+    "jinja_environment_options",
+    {"extensions": [*templates.get("extensions", []), MarkedScripts]},
 )
 add_to_table(
     c,

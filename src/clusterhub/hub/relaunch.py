@@ -21,7 +21,7 @@ def hidden_fields(site: Site, user: Any, server: str) -> list[tuple[str, str]]:
 
 def fields_of(site: Site, last: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The same for what was last chosen: as `Choice.as_options` has it, or as it was sent."""
-    given = {key: _first(value) for key, value in last.items() if key in KEYS}
+    given = {key: first_of(value) for key, value in last.items() if key in KEYS}
     profile = site.find_profile(given.get("profile"))
     if profile is None:
         return []
@@ -36,5 +36,6 @@ def fields_of(site: Site, last: Mapping[str, Any]) -> list[tuple[str, str]]:
     return fields
 
 
-def _first(value: Any) -> Any:
+def first_of(value: Any) -> Any:
+    """The value itself, or the first of a list, as forms and links have it."""
     return value[0] if isinstance(value, list) and value else value

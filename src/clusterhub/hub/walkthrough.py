@@ -113,7 +113,10 @@ class Walk:
                 if answer.status >= HTTP_ERROR:
                     raise WalkFailed(f"No kernel was started: {body}")
                 kernel = body["id"]
-        async with self.http.ws_connect(f"{base}api/kernels/{kernel}/channels", headers=headers) as channel:
+        # As JupyterLab does where cookies are not enough for websockets.
+        token = json.loads(_between(text, '"jupyter-config-data"', "</script>"))["token"]
+        url = URL(f"{base}api/kernels/{kernel}/channels").with_query(token=token)
+        async with self.http.ws_connect(url) as channel:
             return await asyncio.wait_for(_execute(channel, code), 60), kernel
 
     async def stop(self, server: str = "", patience: float = 60.0) -> None:

@@ -103,6 +103,19 @@ def serve(
     JupyterHubSingleUser.launch_instance(argv=arguments)
 
 
+def named_websocket(request: Any) -> Any:
+    """Has JupyterHub know a websocket for one, also where the browser does not say so, as Chromium does not.
+
+    tornado calls this with each request before its handler is made; see
+    JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH in `clusterhub.spawner.launch`.
+    """
+    from tornado.web import OutputTransform
+
+    if request.headers.get("Upgrade", "").lower() == "websocket":
+        request.headers["Sec-Fetch-Mode"] = "websocket"
+    return OutputTransform(request)
+
+
 def server_class(
     listener: socket.socket,
     session: Session,
@@ -158,7 +171,12 @@ def server_class(
                 say("settings of IPython 3 could not be taken over: %s" % error)
 
         def init_webapp(self) -> None:
+            if os.environ.get("JUPYTERHUB_PUBLIC_URL", "").startswith("https:"):
+                # JupyterHub sees to its other cookies; JupyterLab's scripts read this one.
+                cookie = {"path": self.base_url, "secure": True, "samesite": "Lax"}
+                self.tornado_settings = dict({"xsrf_cookie_kwargs": cookie}, **self.tornado_settings)
             super().init_webapp()
+            self.web_app.transforms.append(named_websocket)
             path = url_path_join(self.base_url, "clusterhub/session")
             handlers: list[Any] = [(path, SessionHandler)]
             self.web_app.add_handlers(".*$", handlers)  # type: ignore[no-untyped-call]

@@ -323,13 +323,20 @@ class Launch:
         interface = INTERFACES[self.choice.interface]
         environment = dict(self.given.environment(listening_url(claim)))
         environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url
+        page_config = dict(interface.page_config)
+        if not self.clusters.site.hub.subdomains:
+            # On one domain a page of anybody's session has the same origin, and its websockets would carry
+            # this person's cookies: a terminal of theirs. JupyterLab's own carry the token, which such a page
+            # cannot read.
+            environment.setdefault("JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH", "0")
+            page_config["appendToken"] = "true"
         # Only where root runs a site for itself: the helper serves no other root.
         as_root = ["--ServerApp.allow_root=True"] if self.account.uid == 0 else []
         return {
             "tls": self._identity(claim),
             "environment": environment,
             "arguments": [*ARGUMENTS, *as_root],
-            "page_config": interface.page_config,
+            "page_config": page_config,
             "workspace": dict(interface.workspace),
             "user_config": self.clusters.site.sessions.user_config,
             "tcp_kernels": list(self.clusters.site.sessions.tcp_kernels),

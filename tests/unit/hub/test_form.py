@@ -33,6 +33,13 @@ def test_the_last_choice_is_filled_in_also_one_that_was_refused() -> None:
     assert "<script>" not in html
 
 
+def test_what_a_link_says_is_filled_in() -> None:
+    """It starts nothing: tests/abuse/test_browser.py."""
+    html = render_form(SITE_READ.profiles, {"profile": ["gpu"], "gpus": ["2"]})
+    assert 'value="gpu" checked' in html
+    assert 'name="gpu:gpus" value="2"' in html
+
+
 def test_what_the_form_sends_is_the_choice_of_the_chosen_profile_only() -> None:
     form = {
         "profile": ["interactive"],

@@ -176,7 +176,7 @@ def server_class(
                 cookie = {"path": self.base_url, "secure": True, "samesite": "Lax"}
                 self.tornado_settings = dict({"xsrf_cookie_kwargs": cookie}, **self.tornado_settings)
             super().init_webapp()
-            self.web_app.transforms.append(named_websocket)
+            self.web_app.transforms.append(named_websocket)  # type: ignore[arg-type]  # tornado calls it
             path = url_path_join(self.base_url, "clusterhub/session")
             handlers: list[Any] = [(path, SessionHandler)]
             self.web_app.add_handlers(".*$", handlers)  # type: ignore[no-untyped-call]

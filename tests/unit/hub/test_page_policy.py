@@ -58,7 +58,7 @@ def test_every_answer_has_the_headers_and_what_was_set_before_stays() -> None:
     always = headers_of_every_answer(site("https://hub.example.org"))
     stand_in: Any = SimpleNamespace(context=SimpleNamespace(), stream=None)
     line = RequestStartLine("GET", "/", "HTTP/1.1")
-    request = HTTPServerRequest(start_line=line, headers=HTTPHeaders(), connection=stand_in)
+    request = HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "hub"}), connection=stand_in)
     headers = HTTPHeaders({"Referrer-Policy": "no-referrer"})
     _, answered, _ = incoming((), always)(request).transform_first_chunk(404, headers, b"", True)
     assert answered["Referrer-Policy"] == "no-referrer"

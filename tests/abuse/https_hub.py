@@ -126,6 +126,8 @@ def chromium() -> Iterator[Browser]:
         *ARGUMENTS,
         "--host-resolver-rules=MAP *.example.org 127.0.0.1, MAP *.example.net 127.0.0.1",
         "--ignore-certificate-errors",
+        # Else the browser itself keeps pages of the web from this machine, whatever the hub does.
+        "--disable-features=LocalNetworkAccessChecks",
     ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)

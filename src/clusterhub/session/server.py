@@ -116,6 +116,16 @@ def named_websocket(request: Any) -> Any:
     return OutputTransform(request)
 
 
+def xsrf_cookie_settings(base_url: str) -> dict[str, Any]:
+    """The settings of tornado's for the one cookie that JupyterLab's scripts read, where browsers use HTTPS.
+
+    JupyterHub sees to the others.
+    """
+    if not os.environ.get("JUPYTERHUB_PUBLIC_URL", "").startswith("https:"):
+        return {}
+    return {"xsrf_cookie_kwargs": {"path": base_url, "secure": True, "samesite": "Lax"}}
+
+
 def server_class(
     listener: socket.socket,
     session: Session,
@@ -171,10 +181,7 @@ def server_class(
                 say("settings of IPython 3 could not be taken over: %s" % error)
 
         def init_webapp(self) -> None:
-            if os.environ.get("JUPYTERHUB_PUBLIC_URL", "").startswith("https:"):
-                # JupyterHub sees to its other cookies; JupyterLab's scripts read this one.
-                cookie = {"path": self.base_url, "secure": True, "samesite": "Lax"}
-                self.tornado_settings = dict({"xsrf_cookie_kwargs": cookie}, **self.tornado_settings)
+            self.tornado_settings = dict(xsrf_cookie_settings(self.base_url), **self.tornado_settings)
             super().init_webapp()
             self.web_app.transforms.append(named_websocket)  # type: ignore[arg-type]  # tornado calls it
             path = url_path_join(self.base_url, "clusterhub/session")

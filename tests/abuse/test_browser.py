@@ -208,8 +208,13 @@ def test_no_page_of_the_web_frames_anything_of_hub_or_session(
     html = "".join(f'<iframe src="{front.url}{path}"></iframe>' for path in frames)
     alices[0].route(f"{ELSEWHERE}/frames", lambda route: route.fulfill(body=html, content_type="text/html"))
     page.goto(f"{ELSEWHERE}/frames")
-    shown = [frame.url for frame in page.frames if frame is not page.main_frame]
-    assert len(shown) == len(frames)
+
+    def shown_in_frames() -> list[str]:
+        page.evaluate("0")  # lets what the page has done come in
+        return [frame.url for frame in page.frames if frame is not page.main_frame and frame.url]
+
+    assert processes.wait_until(lambda: len(shown_in_frames()) == len(frames), 20, pause=0.1)
+    shown = shown_in_frames()
     assert all(url.startswith("chrome-error:") for url in shown), shown
 
 
@@ -279,10 +284,12 @@ def test_the_pages_work_and_run_no_script_but_their_own(page: Page) -> None:
 
 @pytest.mark.usefixtures("lab")
 def test_cookies_go_over_https_to_their_own_part_of_the_site_and_to_no_script(
-    alices: tuple[BrowserContext, Person],
+    alices: tuple[BrowserContext, Person], front: Front
 ) -> None:
     """Without `cookie_options` they have no SameSite; that of the session's `_xsrf` is not Secure without
     `init_webapp` of ours."""
+    answer, _ = front.ask("/hub/login")
+    assert "SameSite=Lax" in (answer.headers["set-cookie"] or ""), "Chromium takes its absence for Lax"
     cookies = {(each["name"], each["path"]): each for each in alices[0].cookies()}
     assert {path for _, path in cookies} == {"/", "/hub/", "/user/alice/"}
     assert [name for name, path in cookies if path == "/"] == ["jupyterhub-session-id"]

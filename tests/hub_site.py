@@ -105,7 +105,11 @@ time = "30min"
 LIGHT_PORT = "9999"
 """As `bench/_light_session.py` has it."""
 
+VERSIONS = DIRECTORY / "versions"
+"""Where a test puts versions of an environment."""
+
 FURTHER_PROFILES = (
+    ("versions", "Versions of an environment", f'environment = "{VERSIONS}/current"'),
     ("held", "Held until released", 'directives = ["--hold"]'),
     ("second-node", "On the second node", 'directives = ["--nodelist=n2"]'),
     ("first-node", "On the first node", 'directives = ["--nodelist=n1"]'),

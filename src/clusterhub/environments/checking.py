@@ -17,6 +17,8 @@ from clusterhub.environments.probe import MARK
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import CommandResult
 
+LONGEST_TEXT = 1000
+"""Characters of each text that a probe may say."""
 SPARE_SECONDS = 30.0
 """Beyond its patience a probe may take so long to tidy up."""
 
@@ -82,12 +84,8 @@ def check(name: str, directory: Path, person: Person, run: Run, *, host: str, se
     if interpreter is None:
         return Report(name, person.name, host, tuple(found))
     result = run(str(directory), json.dumps({"seconds": seconds}))
-    told = reading(result)
-    if isinstance(told, Finding):
-        return Report(name, person.name, host, (*found, told))
-    inside = tuple(Finding(**each) for each in told["findings"])
-    facts = told["facts"]
-    return Report(name, person.name, facts["node"], (*found, *inside), facts)
+    inside, facts = reading(result)
+    return Report(name, person.name, str(facts.get("node", host)), (*found, *inside), facts)
 
 
 def here(person: Person, seconds: float) -> Run:
@@ -109,20 +107,52 @@ def source() -> str:
     return resources.files("clusterhub.environments").joinpath("probe.py").read_text(encoding="utf-8")
 
 
-def reading(result: CommandResult) -> dict[str, Any] | Finding:
-    """What the probe found, or why it found nothing. Pure."""
+def reading(result: CommandResult) -> tuple[list[Finding], dict[str, Any]]:
+    """What the probe found and saw, or a finding that says why it found nothing. Pure.
+
+    It ran as the person, who can have it say anything: no more is taken from it than fits.
+    """
     found = re.search(rf"(?m)^{MARK}(.*)$", result.stdout)
-    if found:
-        told = json.loads(found[1])
-        if isinstance(told, dict):
-            return told
-    said = [line for line in f"{result.stdout}\n{result.stderr}".splitlines() if line.strip()]
-    why = result.problem or (said[-1].strip()[:300] if said else f"it ended with code {result.exit_code}")
+    try:
+        told = json.loads(found[1]) if found else {}
+        findings = [_finding(each) for each in told["findings"]]
+        facts = told["facts"]
+        kernels = {_shown(name): float(seconds) for name, seconds in facts.get("kernels", {}).items()}
+        seen: dict[str, Any] = {
+            **{name: _shown(facts[name]) for name in ("node", "account", "python", "prefix")},
+            "labextensions": {_shown(k): _shown(v) for k, v in facts.get("labextensions", {}).items()},
+            "kernels": kernels,
+        }
+        if "lab_seconds" in facts:
+            seen["lab_seconds"] = float(facts["lab_seconds"])
+        return findings, seen
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return [_unopened(result)], {}
+
+
+def _unopened(result: CommandResult) -> Finding:
+    said = [_shown(line) for line in f"{result.stdout}\n{result.stderr}".splitlines() if line.strip()]
+    why = result.problem or "; ".join(said[-2:])[-400:] or f"it ended with code {result.exit_code}"
     return error(
         "opening",
         f"it cannot be opened: {why}",
         next="see that this account can run its Python there, and that the node has the file system",
     )
+
+
+def _finding(told: dict[str, object]) -> Finding:
+    return Finding(
+        _shown(told["check"]),
+        "warning" if told["severity"] == "warning" else "error",
+        _shown(told["what"]),
+        _shown(told["where"]),
+        _shown(told["next"]),
+    )
+
+
+def _shown(text: object) -> str:
+    """Text for a terminal, which must not take it for a command."""
+    return "".join(c if c.isprintable() else "?" for c in str(text)[:LONGEST_TEXT])
 
 
 def ordinary(name: str) -> Person:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from clusterhub.environments.checking import source
 from clusterhub.environments.person import Person
-from clusterhub.environments.probe import MARK
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.model import CommandResult, JobRequest, SchedulerError
@@ -22,6 +21,8 @@ LOOK_PAUSE = 5.0
 LOOKS = 2
 """Good looks at the queue without the job, after which it is over."""
 HEREDOC = "CLUSTERHUB_PROBE_ENDS_HERE"
+OVER = "clusterhub-check: over"
+"""The job's last line, also where the probe could not run."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ class Node:
         try:
             while True:
                 read = person.run(["cat", "--", log], seconds=COMMAND_SECONDS)
-                over = over or any(line.startswith(MARK) for line in read.stdout.splitlines())
+                over = over or OVER in read.stdout.splitlines()
                 if over:
-                    return CommandResult(0, read.stdout, "")
+                    return CommandResult(0, read.stdout.replace(OVER, ""), "")
                 if time.monotonic() > deadline:
                     waited = f"the job was not done within {self.patience:.0f} s"
                     return CommandResult(None, read.stdout, "", waited)
@@ -107,13 +108,10 @@ def body(directory: str, settings: str) -> str:
         [
             f"export CLUSTERHUB_PROBE={shlex.quote(settings)}",
             f"python={shlex.quote(f'{directory}/bin/python3')}",
-            'if [ ! -x "$python" ]; then',
-            '    echo "there is no Python that you can run at $python on node $(uname -n)"',
-            "    exit 1",
-            "fi",
-            f"exec \"$python\" -I - <<'{HEREDOC}'",
+            f'"$python" -I - <<\'{HEREDOC}\' || echo "$python does not run on node $(uname -n)"',
             source().rstrip("\n"),
             HEREDOC,
+            f"echo {shlex.quote(OVER)}",
             "",
         ]
     )

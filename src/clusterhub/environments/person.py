@@ -87,5 +87,5 @@ class Person:
                     raise
         except OSError as error:
             return CommandResult(None, "", "", f"{argv[0]} cannot be run: {error.strerror}")
-        texts = [text[:LARGEST_OUTPUT].decode("utf-8", "surrogateescape") for text in (out, err)]
+        texts = [text[:LARGEST_OUTPUT].decode("utf-8", "replace") for text in (out, err)]
         return CommandResult(process.returncode, texts[0], texts[1])

@@ -58,7 +58,7 @@ def node(site: Site, person: Person, profile: str, seconds: float, say: Callable
             request,
             tag=JOB_NAME,
             name=JOB_NAME,
-            time_seconds=int(seconds) + SPARE_SECONDS,
+            time_seconds=min(int(seconds) + SPARE_SECONDS, chosen.time.max),
             warning_seconds=0,
         ),
         patience=seconds + site.sessions.start_timeout,

@@ -43,9 +43,10 @@ def _environments(path: Path, directory: Path | None) -> Environments:
 
 
 def _uses(path: Path) -> list[Use]:
+    site = _site(path)
     from clusterhub.hub.environment_uses import uses
 
-    return uses(_site(path))
+    return uses(site)
 
 
 @click.group()

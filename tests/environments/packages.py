@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+import platform
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -65,3 +68,39 @@ def slow_source(directory: Path, begun: Path, go_on: Path) -> None:
             entry = tarfile.TarInfo(f"slow-1/{path}")
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+def python_to_fetch(directory: Path, interpreter: Path, version: str) -> Path:
+    """An archive of the machine's own Python, and the file by which uv finds it in place of the usual ones.
+
+    A stand-in for the Pythons that uv fetches from elsewhere: the same way, another program.
+    """
+    short = ".".join(version.split(".")[:2])
+
+    def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        outside = entry.issym() and entry.linkname.startswith("/")
+        left_out = any(part in entry.name for part in ("__pycache__", "/test/", "/config-"))
+        return None if outside or left_out else entry
+
+    archive = directory / "python.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as file:
+        file.add(interpreter, f"python/bin/python{short}")
+        file.add(f"/usr/lib/python{short}", f"python/lib/python{short}", filter=wanted)
+    major, minor, patch = map(int, version.split("."))
+    about = {
+        "name": "cpython",
+        "os": "linux",
+        "libc": "gnu",
+        "prerelease": "",
+        "variant": None,
+        "major": major,
+        "minor": minor,
+        "patch": patch,
+        "build": "20260101",
+        "arch": {"family": platform.machine(), "variant": None},
+        "url": archive.as_uri(),
+        "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+    }
+    found = directory / "pythons.json"
+    found.write_text(json.dumps({f"cpython-{version}-linux-{platform.machine()}-gnu": about}))
+    return found

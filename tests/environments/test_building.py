@@ -16,15 +16,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.environments.packages import slow_source, wheel
+from tests.environments.packages import python_to_fetch, slow_source, wheel
 from tests.environments.site_of_versions import Versions
 from tests.real_cluster import processes
 
 MIB = 2**20
 MOUNT = "/bin/mount"
-NOBODY = 65534
+AS_NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
+PYTHON_ITSELF = Path("/usr/bin/python3").resolve()
 
 
 @pytest.fixture
@@ -67,10 +69,7 @@ def test_a_version_is_locked_compiled_sealed_and_written_down(versions: Versions
         capture_output=True,
         text=True,
         check=True,
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=[],
-        cwd="/",
+        **AS_NOBODY,
     )
     assert done.stdout.strip() == str(version)
 
@@ -91,6 +90,26 @@ def test_a_kernel_has_packages_of_its_own(versions: Versions) -> None:
     assert spec["display_name"] == "Old"
     argv = spec["argv"][: spec["argv"].index("-f")]
     assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+def test_a_python_that_is_given_by_its_version_lies_inside(
+    versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [PYTHON_ITSELF, "-c", "import platform; print(platform.python_version())"]
+    number = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    found = python_to_fetch(versions.path, PYTHON_ITSELF, number)
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(found))
+    wheel(versions.wheels, "small", "1", {"small.py": "VERSION = 1\n"})
+    short = ".".join(number.split(".")[:2])
+    path = versions.specification("small", python=short)
+    done = versions.run("build", "--name", "first", path)
+    assert done.returncode == 0, done.stderr
+    version = versions.directory / "first"
+    asked = [version / "bin" / "python3", "-I", "-c", "import small, json, sys; print(json.__file__)"]
+    where = subprocess.run(asked, capture_output=True, text=True, check=True, **AS_NOBODY).stdout
+    assert where.startswith(f"{version}/python/cpython-{number}-")
+    assert list(version.glob("python/*/lib/python3*/json/__pycache__/*.pyc"))
+    assert [path.name for path in (version / "python").iterdir() if path.name.startswith(".")] == []
 
 
 def test_two_versions_are_compared_listed_and_removed(versions: Versions, active: str) -> None:
@@ -218,9 +237,6 @@ def test_a_directory_that_others_cannot_reach_is_refused_before_anything_is_buil
     done = versions.run("build", versions.specification())
     assert done.returncode == 1
     assert f"chmod o+x {versions.path}" in done.stderr
-
-
-PYTHON_ITSELF = Path("/usr/bin/python3").resolve()
 
 
 def test_packages_that_are_not_to_be_had_are_named(versions: Versions) -> None:

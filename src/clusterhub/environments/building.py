@@ -37,8 +37,8 @@ from clusterhub.errors import ClusterhubError
 _PYTHON = "python"
 """The directory in a version that holds the Python that was fetched for it."""
 _KERNELS = "kernels"
-_LEFT_BY_UV = (".gitignore", ".lock", "CACHEDIR.TAG")
-"""In an environment; the last has programs that make backups leave it out."""
+_LEFT_BY_UV = (".gitignore", ".lock", ".temp", "CACHEDIR.TAG")
+"""In what it made; the last has programs that make backups leave it out."""
 SERVER = ""
 """Names the server's own environment among those of kernels."""
 
@@ -103,6 +103,7 @@ class _Build:
             self.lock(kernel, python)
         for kernel in self.requirements:
             self.install(kernel, python)
+        self.tidy()
         self.check_extensions()
         self.write_kernelspecs()
         packages = {kernel: packages_in(_site_packages(self.prefix(kernel))) for kernel in self.requirements}
@@ -192,8 +193,12 @@ class _Build:
             packages = _site_packages(prefix)
             if _count(lock):
                 self.uv(uv.install(prefix, [lock], source), doing)
-        for name in _LEFT_BY_UV:
-            (prefix / name).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what uv needed."""
+        for prefix in (*map(self.prefix, self.requirements), self.place.version / _PYTHON):
+            for name in _LEFT_BY_UV:
+                remove_tree(prefix / name)
 
     def check_extensions(self) -> None:
         """What was asked for as an extension must bring one."""

@@ -95,7 +95,10 @@ def shortcomings(interpreter: Interpreter) -> list[Finding]:
             )
         )
     seen = set()
-    for path in (interpreter.path, interpreter.base, interpreter.library, interpreter.packages):
+    paths = [interpreter.path, interpreter.base, interpreter.library]
+    # One that environments are made from may have no packages of its own, nor a directory for them.
+    paths += [interpreter.packages] if interpreter.packages.exists() else []
+    for path in paths:
         for each in obstacles(path):
             if each.path not in seen:
                 seen.add(each.path)

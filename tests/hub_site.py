@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import pam_services
 from tests.real_cluster import hub
-from tests.real_cluster.layout import DATA, REPOSITORY, SHARED, SHARED_GROUP
+from tests.real_cluster.layout import DATA, REPOSITORY, SERVICE_ACCOUNT, SHARED, SHARED_GROUP
 
 DIRECTORY = DATA / "hub-under-test"
 """Environments that are broken, and what the hub under test keeps; every host of the cluster sees it."""
@@ -19,6 +19,7 @@ AUTHORITY = STATE_DIRECTORY / "tls" / "authority.crt"
 COMMANDS = DIRECTORY / "commands"
 """Slurm's commands as the hub under test knows them: the real ones, unless a test has one of them lie."""
 CONF_D = DIRECTORY / "conf.d"
+HELPER_LOG = DIRECTORY / "helper.jsonl"
 ENVIRONMENT = SHARED / "environments" / "current"
 
 WARNING = 100
@@ -48,7 +49,8 @@ def text(port: int) -> str:
     site = site.replace(
         f'state_directory = "{hub.STATE_DIRECTORY}"', f'state_directory = "{STATE_DIRECTORY}"'
     )
-    site = site.replace("[hub]\n", f'[hub]\nid = "under-test"\nconf_d = "{CONF_D}"\n')
+    ours = f'id = "under-test"\nconf_d = "{CONF_D}"\nhelper_log = "{HELPER_LOG}"\n'
+    site = site.replace("[hub]\n", f"[hub]\n{ours}")
     site = site.replace('scheduler = "slurm"\n', f'scheduler = "slurm"\ncommands = "{COMMANDS}"\n')
     site = site.replace("[environment]\n", f'[sessions]\nwarn_before = "{WARNING}s"\n\n[environment]\n')
     site = site.replace(
@@ -66,6 +68,7 @@ SECOND_STATE = DIRECTORY / "second-state"
 def second_text(port: int) -> str:
     """The site.toml of another hub on the same cluster; ``port`` leads to it from the machine's loopback."""
     SECOND_STATE.mkdir(mode=0o700, exist_ok=True)
+    shutil.chown(SECOND_STATE, SERVICE_ACCOUNT)
     return (
         text(port)
         .replace('id = "under-test"', 'id = "second"')
@@ -197,9 +200,11 @@ def prepare() -> None:
     remove()
     CONF_D.mkdir(parents=True)
     DIRECTORY.chmod(0o755)
+    hub.give_to_read(CONF_D)
     (CONF_D / "tests.py").write_text(DROP_IN)
-    (CONF_D / "tests.py").chmod(0o600)
+    (CONF_D / "tests.py").chmod(0o644)
     STATE_DIRECTORY.mkdir(mode=0o700)
+    shutil.chown(STATE_DIRECTORY, SERVICE_ACCOUNT)  # so that `clusterhub setup` is not needed for each file
     COMMANDS.mkdir()
     for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol"):
         command = COMMANDS / name

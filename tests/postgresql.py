@@ -67,6 +67,10 @@ class PostgreSQL:
         with self.connect("postgres") as connection:
             connection.execute("CREATE DATABASE hub")
 
+    def give_passfile(self, account: str) -> None:
+        """The hub runs as this account: libpq takes no file of another's."""
+        shutil.chown(self.passfile, account)
+
     def connect(self, database: str = "hub") -> psycopg.Connection[tuple[object, ...]]:
         """A connection of the test's own, without transactions."""
         return psycopg.connect(

@@ -67,6 +67,25 @@ def up(path: Path, only: str | None) -> None:
 
 @main.command()
 @site_option
+@click.option(
+    "--account", default="clusterhub", show_default=True, help="The account that the hub is to run as."
+)
+def setup(path: Path, account: str) -> None:
+    """Let the hub run without root: make what belongs to root. Run it as root.
+
+    It ensures the account, that the state directory is the account's, that the account can read what its hub
+    needs, the helper through which the hub acts as others, and the one rule of sudo's for it.
+
+    Run it again after an upgrade, and after a change of the site file; what is in order stays as it is.
+    """
+    from clusterhub.hub.service import setup as ensure
+    from clusterhub.site.loading import load
+
+    ensure(load(path), account, click.echo)
+
+
+@main.command()
+@site_option
 @click.argument("user")
 @click.argument("profile")
 @click.argument("choices", nargs=-1, metavar="[KEY=VALUE]...")

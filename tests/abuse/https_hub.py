@@ -20,6 +20,7 @@ from tests.browser.person import Person
 from tests.certificates import Authority
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import RealCluster, processes
+from tests.real_cluster.hub import give_to_read
 from tests.real_cluster.layout import GATEWAY, N1
 
 HOST = "hub.example.org"
@@ -96,6 +97,8 @@ def https_front(cluster: RealCluster, *, subdomains: bool) -> Iterator[Front]:
     names = (HOST, f"*.{HOST}", "127.0.0.1")
     authority.write(directory, *names)
     (directory / "authority.pem").write_bytes(authority.certificate)
+    for path in (directory, *directory.iterdir()):
+        give_to_read(path)
     text = hub_site.text(port)
     plain = f'url = "http://127.0.0.1:{port}"\n'
     assert plain in text

@@ -16,6 +16,7 @@ from tests.hub_fixture import LiveHub
 from tests.postgresql import PostgreSQL, postgresql
 from tests.real_cluster import RealCluster, processes
 from tests.real_cluster.hub import hub_processes
+from tests.real_cluster.layout import SERVICE_ACCOUNT
 
 from clusterhub.hub.walkthrough import Walk, WalkFailed
 
@@ -35,6 +36,7 @@ def live_hub(cluster: RealCluster, _hub_of_somebody: None, database: PostgreSQL)
     site = hub_site.text(port).replace("[hub]\n", f'[hub]\ndatabase = "{database.url}"\n')
     live = LiveHub(cluster, f"http://127.0.0.1:{port}", site)
     hub_site.prepare()
+    database.give_passfile(SERVICE_ACCOUNT)
     live.start()
     yield live
     live.stop()

@@ -14,7 +14,7 @@ from pathlib import Path
 from clusterhub.errors import ClusterhubError
 
 from . import accounting, cgroups, configuration, daemons, environment, hosts, people, processes
-from .layout import DATA, GATEWAY, HOSTS, HUB_PORT, NODES, SHARED, SWITCH, Node
+from .layout import DATA, GATEWAY, HOSTS, HUB_FILES, HUB_PORT, NODES, SHARED, SWITCH, Node
 from .state import State
 
 Report = Callable[[str], None]
@@ -95,6 +95,7 @@ def start_daemons(state: State, node: Node, report: Report) -> None:
 def make_hosts(state: State) -> None:
     """Start the hosts' namespaces and join them."""
     hosts.prepare_files()
+    make_directory(state, HUB_FILES)
     (DATA / "etc" / "hosts").write_text(configuration.hosts_file())
     for host in (SWITCH, *HOSTS.values()):
         pid = hosts.start(host)
@@ -107,14 +108,19 @@ def make_hosts(state: State) -> None:
 def make_shared(state: State) -> None:
     """Make the shared file system's directories; hosts see the machine's root, so no mount is needed."""
     for directory in (SHARED.parent, SHARED):
-        if not directory.exists():
-            state.directories.append(str(directory))
-            state.save()
-            directory.mkdir()
-            directory.chmod(0o755)
+        make_directory(state, directory)
     for name in ("environments", "sessions"):
         (SHARED / name).mkdir()
         (SHARED / name).chmod(0o755)
+
+
+def make_directory(state: State, path: Path) -> None:
+    """Make a directory outside of our own, recording it before, unless it is there."""
+    if not path.exists():
+        state.directories.append(str(path))
+        state.save()
+        path.mkdir()
+        path.chmod(0o755)
 
 
 def place_key(directory: Path, key: bytes) -> None:

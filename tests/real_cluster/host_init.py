@@ -6,6 +6,7 @@ in the host with it.
 
 SPEC is JSON: ``hostname``; ``tmpfs``: paths that the host has for itself; ``keep``: paths below those that
 stay visible; ``directories``: [path, user, mode] to make afterwards; ``binds``: [source, target];
+``overlays``: directories to which the host may add what only it sees;
 ``gpus``: how many stand-ins for GPU devices to make in ``/run/gpu``.
 """
 
@@ -69,6 +70,14 @@ def furnish(spec: dict[str, Any]) -> None:
         Path(path).chmod(int(mode, 8))
     for source, target in spec["binds"]:
         mount(source, target, flags=MS_BIND)
+    for path in spec["overlays"]:
+        # On the host's own tmpfs: the kernel takes no directory of another overlay for the additions.
+        added = Path("/run/overlays" + path)
+        for name in ("upper", "work"):
+            (added / name).mkdir(parents=True)
+        (added / "upper").chmod(stat.S_IMODE(Path(path).stat().st_mode))
+        options = f"lowerdir={path},upperdir={added}/upper,workdir={added}/work"
+        mount("overlay", path, "overlay", options=options)
     for number in range(spec["gpus"]):
         # The null device under another name: slurmd wants a device file, jobs may open it, nothing happens.
         device = Path(f"/run/gpu/card{number}")

@@ -12,7 +12,19 @@ from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
 
-from .layout import DATA, GPUS, HOSTS, MARKER_NAME, N2, REPOSITORY, SWITCH, Host
+from .layout import (
+    DATA,
+    GATEWAY,
+    GPUS,
+    HOSTS,
+    HUB_FILES,
+    MARKER_NAME,
+    N2,
+    REPOSITORY,
+    SETUP_OVERLAYS,
+    SWITCH,
+    Host,
+)
 
 PYTHON = "/usr/bin/python3"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,14 +45,17 @@ def marked_environment() -> dict[str, str]:
 def start(host: Host) -> int:
     """Start a host's process 1 and return its process id on the machine."""
     is_switch = host == SWITCH
-    own = [path for path, _ in OWN_DIRECTORIES]
     # A checkout or its venv may lie in a directory that each host has for itself, such as /tmp.
-    visible = {str(REPOSITORY), sys.prefix, os.environ.get("CLUSTERHUB_VENV", "")}
+    visible = {str(REPOSITORY), sys.prefix, os.environ.get("CLUSTERHUB_VENV", "")} - {""}
+    own = [
+        *OWN_DIRECTORIES,
+        *((path, "755") for path in sorted({closed_ancestor(path) for path in visible}) if path),
+    ]
     spec = {
         "hostname": host.name,
-        "tmpfs": [] if is_switch else OWN_DIRECTORIES,
+        "tmpfs": [] if is_switch else own,
         "keep": sorted(
-            path for path in visible if not is_switch and any(path.startswith(f"{top}/") for top in own)
+            path for path in visible if not is_switch and any(path.startswith(f"{top}/") for top, _ in own)
         ),
         "directories": [] if is_switch else RUN_DIRECTORIES,
         "binds": []
@@ -49,7 +64,9 @@ def start(host: Host) -> int:
             (str(DATA / "etc" / "hosts"), "/etc/hosts"),
             (str(host.directory / "hostname"), "/etc/hostname"),
             (str(DATA / "etc" / "slurm"), "/etc/slurm"),
+            *([(str(DATA / "etc" / "clusterhub"), str(HUB_FILES))] if host == GATEWAY else []),
         ],
+        "overlays": SETUP_OVERLAYS if host == GATEWAY else [],
         "gpus": GPUS if host == N2 else 0,
     }
     program = Path(__file__).with_name("host_init.py")
@@ -67,6 +84,18 @@ def start(host: Host) -> int:
             next="Namespaces need root and CAP_SYS_ADMIN; in a container start it with --privileged.",
         )
     return int(done.stdout)
+
+
+def closed_ancestor(path: str) -> str:
+    """The outermost directory above it that only its owner may enter, such as /root; empty where none is.
+
+    Hosts have an empty one in its place that everybody may enter, with nothing but what is kept of it: the
+    hub's account has to reach a checkout that lies in there.
+    """
+    if any(path.startswith(f"{top}/") for top, _ in OWN_DIRECTORIES):
+        return ""
+    closed = (each for each in reversed(Path(path).parents) if not each.stat().st_mode & 0o001)
+    return str(next(closed, ""))
 
 
 def connect(pids: Mapping[str, int]) -> None:
@@ -140,7 +169,8 @@ def command_argv(
 
 def prepare_files() -> None:
     """Directories that hosts need before they start."""
-    (DATA / "etc" / "slurm").mkdir(parents=True, exist_ok=True)
+    for name in ("slurm", "clusterhub"):
+        (DATA / "etc" / name).mkdir(parents=True, exist_ok=True)
     for host in HOSTS.values():
         host.directory.mkdir(exist_ok=True)
         (host.directory / "hostname").write_text(host.name + "\n")

@@ -1,12 +1,15 @@
 """Hubs on the cluster's gateway: start, stop, kill, restart. Everything about one lies in one directory.
 
-There is one at the usual place; tests of two hubs on one cluster name another.
+There is one at the usual place; tests of two hubs on one cluster name another. It runs as an account of its
+own, for which `clusterhub setup` makes what it needs, unless its place says that it runs as root.
 """
 
 from __future__ import annotations
 
 import http.client
 import os
+import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -15,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.site.loading import load
 
-from . import processes
+from . import people, processes, state
 from .cluster import RealCluster
 from .daemons import DETACHED
 from .hosts import PATH, enter_argv
-from .layout import DATA, GATEWAY, HUB_PORT, REPOSITORY
+from .layout import DATA, GATEWAY, HUB_PORT, REPOSITORY, SERVICE_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Place:
 
     directory: Path
     port: int
+    account: str = SERVICE_ACCOUNT
+    """As whom it runs."""
 
     @property
     def site(self) -> Path:
@@ -62,6 +68,11 @@ URL = f"http://{GATEWAY.address}:{HUB_PORT}"
 """The hub as the cluster's hosts reach it."""
 
 START_TIMEOUT = 60.0
+
+UNIT = REPOSITORY / "deploy" / "clusterhub.service"
+"""How sites run the hub; ours gets no more capabilities than that."""
+SET_UP = DATA / "gateway" / "set-up"
+"""The site that `clusterhub setup` was run for last."""
 
 
 def default_site(port: int = HUB_PORT) -> str:
@@ -140,25 +151,30 @@ def virtual_environment() -> Path:
 def start_hub(
     cluster: RealCluster, site_toml_text: str, *, venv: Path | None = None, place: Place = USUAL
 ) -> Hub:
-    """Start the hub as root on the gateway and wait until it answers.
+    """Start the hub on the gateway, as the place's account, and wait until it answers.
 
     Starts over the state that an earlier hub left in the same cluster. Raises `ClusterhubError` with the last
     lines of the log if it dies or does not answer within a minute.
     """
     if hub_pid(cluster, place) is not None:
         raise ClusterhubError("The hub runs already.", where=str(place.pid_file))
-    program = (venv or virtual_environment()) / "bin" / "clusterhub"
+    program = str((venv or virtual_environment()) / "bin" / "clusterhub")
     place.directory.mkdir(exist_ok=True)
-    place.directory.chmod(0o700)
+    give_to_read(place.directory)
     place.site.write_text(site_toml_text)
+    give_to_read(place.site)
     place.pid_file.unlink(missing_ok=True)
+    credentials: tuple[str, ...] = ()
+    if place.account != "root":
+        set_up(cluster, program, place, site_toml_text)
+        credentials = credentials_of(place.account)
     lines_before = len(_log_lines(place))
     subprocess.run(
         [
             *enter_argv(cluster.init_pid(GATEWAY.name)),
             *("setsid", "--fork", "sh", "-c", DETACHED, "sh", str(place.pid_file), str(place.log)),
-            *("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root", "USER=root", place.marker),
-            *(str(program), "up", "--site", str(place.site)),
+            *("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", place.marker, *credentials),
+            *(program, "up", "--site", str(place.site)),
         ],
         cwd="/",
         check=True,
@@ -176,6 +192,50 @@ def start_hub(
             log=_log_lines(place)[lines_before:][-15:],
         )
     return Hub(pid, log=place.log, site=place.site, directory=place.directory)
+
+
+def credentials_of(account: str) -> tuple[str, ...]:
+    """The beginning of a command line that runs what follows as systemd runs it by our unit.
+
+    No groups but the account's own, and no capability but those that what is run through sudo may have.
+    """
+    named = re.search(r"^CapabilityBoundingSet=(.+)$", UNIT.read_text(), re.MULTILINE)
+    assert named is not None
+    bounding = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in named[1].split())
+    return (
+        *("setpriv", f"--reuid={account}", f"--regid={account}", "--clear-groups"),
+        *("--inh-caps=-all", f"--bounding-set=-all,{bounding}", "--"),
+    )
+
+
+def set_up(cluster: RealCluster, program: str, place: Place, site_toml_text: str) -> None:
+    """Run `clusterhub setup` on the gateway, unless all that it makes is there for this very site."""
+    done = SET_UP.read_text() if SET_UP.exists() else ""
+    if done == site_toml_text and _owns_state(place):
+        return
+    SET_UP.unlink(missing_ok=True)
+    command = [program, "setup", "--site", str(place.site), "--account", place.account]
+    answer = cluster.run(GATEWAY.name, command, timeout=120)
+    if answer.returncode != 0:
+        raise ClusterhubError(
+            "The hub could not be set up.",
+            where=" ".join(command),
+            log=tuple((answer.stdout + answer.stderr).splitlines()),
+        )
+    SET_UP.write_text(site_toml_text)
+
+
+def _owns_state(place: Place) -> bool:
+    """Whether the account has the state directory."""
+    path = load(place.site).hub.state_directory
+    return path.exists() and path.owner() == place.account
+
+
+def give_to_read(path: Path) -> None:
+    """Root's, for the hub's account to read, and nobody else."""
+    people.ensure_service_account(state.load())
+    shutil.chown(path, "root", SERVICE_ACCOUNT)
+    path.chmod(0o750 if path.is_dir() else 0o640)
 
 
 def _log_lines(place: Place) -> tuple[str, ...]:

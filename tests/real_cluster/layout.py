@@ -60,6 +60,13 @@ NODES = (N1, N2)
 SWITCH = Host("switch", "")
 """Not a computer: the network namespace that holds the bridge between the hosts."""
 
+SERVICE_ACCOUNT = "clusterhub"
+"""As whom the hub runs; made by `clusterhub setup`, removed by `down`."""
+HUB_FILES = Path("/etc/clusterhub")
+"""Where the gateway has a directory of its own for what `clusterhub setup` puts there."""
+SETUP_OVERLAYS = ("/etc/sudoers.d", "/usr/libexec")
+"""Directories to which it adds something. Only the gateway sees that: the machine stays as it is."""
+
 SHARED_GROUP = "hpc-users"
 PEOPLE = (
     Person("alice", "physics", (SHARED_GROUP,)),
@@ -117,6 +124,7 @@ NEEDED_COMMANDS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
+    "sudo": "sudo",
     "useradd": "passwd",
 }
 """Command -> the Debian package that has it."""

@@ -9,9 +9,10 @@ import subprocess
 from collections.abc import Sequence
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.privileged.service_account import ABOUT, ensure_account
 
 from . import processes
-from .layout import PEOPLE, SHARED_GROUP, Person
+from .layout import DATA, PEOPLE, SERVICE_ACCOUNT, SHARED_GROUP, Person
 from .state import State
 
 GECOS = "clusterhub test cluster"
@@ -87,6 +88,15 @@ def ensure(state: State, people: Sequence[Person] = PEOPLE) -> None:
     _run("chpasswd", text="".join(f"{person.name}:{person.password}\n" for person in people))
 
 
+def ensure_service_account(state: State) -> None:
+    """The account that the hub runs as; one that the machine has already is used and left."""
+    if user_exists(SERVICE_ACCOUNT):
+        return
+    state.users.append(SERVICE_ACCOUNT)
+    state.save()
+    ensure_account(SERVICE_ACCOUNT, DATA / "hub" / "state")
+
+
 def remove(state: State) -> None:
     """Remove the users and groups that `up` made, with what they still run and their home directories."""
     for name in state.users:
@@ -94,7 +104,7 @@ def remove(state: State) -> None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        if entry.pw_gecos.split(",")[0] != GECOS:
+        if entry.pw_gecos.split(",")[0] != (ABOUT if name == SERVICE_ACCOUNT else GECOS):
             continue
         processes.kill(processes.processes_of_uid(entry.pw_uid))
         processes.wait_until(lambda uid=entry.pw_uid: not processes.processes_of_uid(uid), timeout=5)  # type: ignore[misc]

@@ -25,6 +25,8 @@ from clusterhub.schedulers.command import run
 from clusterhub.schedulers.model import CommandResult, Submission
 
 INSTALLED_HELPER = Path("/usr/libexec/clusterhub/helper")
+SUDO_HELPER = ("/usr/bin/sudo", "-n", "--", str(INSTALLED_HELPER))
+"""How a service account runs it."""
 
 Mode = Literal["auto", "direct", "self", "sudo"]
 
@@ -138,7 +140,7 @@ class Broker:
                     where=str(INSTALLED_HELPER),
                     next="Run `clusterhub setup` as root.",
                 )
-            return cls(("/usr/bin/sudo", "-n", "--", str(INSTALLED_HELPER)), program_seconds=seconds)
+            return cls(SUDO_HELPER, program_seconds=seconds)
         if mode == "direct" and os.geteuid() != 0:
             raise BrokerError("Only root can act for others directly.", next="Use the mode `sudo` or `self`.")
         if mode == "self":

@@ -34,14 +34,17 @@ class RootOwnedFile:
     mode: int
 
 
+def check_account_name(name: str) -> None:
+    """Raises InstallationError for what useradd would not take, or sudo would read as more than a name."""
+    if _ACCOUNT.fullmatch(name) is None:
+        raise InstallationError(
+            "That is no name of a service account.", where=name, next="Use one such as `clusterhub`."
+        )
+
+
 def sudoers_text(service_account: str) -> str:
     """The one rule: the service account may run the helper, without arguments, and nothing else."""
-    if _ACCOUNT.fullmatch(service_account) is None:
-        raise InstallationError(
-            "That is no name of a service account.",
-            where=service_account,
-            next="Use one such as `clusterhub`.",
-        )
+    check_account_name(service_account)
     # The "" forbids every argument, see sudoers(5).
     return f'{service_account} ALL=(root:root) NOPASSWD: {INSTALLED_HELPER} ""\n'
 

@@ -109,9 +109,15 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """Return when the killed process is gone, with whatever it had still to say."""
     ended = asyncio.gather(_discard(process.stdout), _discard(process.stderr), process.wait())
     await asyncio.wait([ended], timeout=_GRACE)
-    if not ended.done():
+    if ended.done():
+        return
+    try:
         # asyncio waits for the end of the output, which a descendant in a session of its own may keep open.
         process._transport.close()  # type: ignore[attr-defined]
+    except PermissionError:
+        # What sudo runs is root's, and ends when it likes: nobody waits for that.
+        ended.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
         await ended
 
 

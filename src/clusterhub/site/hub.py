@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from clusterhub.site.addresses import ADDRESS, BIND, DROP_INS, INTERNAL_URL, PATH, PORT, URL
+from clusterhub.site.addresses import ADDRESS, BIND, DROP_INS, INTERNAL_URL, PATH, PLAIN_PATH, PORT, URL
 from clusterhub.site.databases import DATABASE
 from clusterhub.site.kinds import TRUTH, ListOf, matching, one_of
 from clusterhub.site.people import People
@@ -115,6 +115,13 @@ class Hub(Section):
         example="/var/log/clusterhub/audit.jsonl",
         default=UNSET,
         derived="`audit.jsonl` in `state_directory`",
+    )
+    helper_log: Annotated[Path, PLAIN_PATH] | None = key(
+        "A file, besides the system's log, for what the helper was asked to do as others: lines of JSON that "
+        "root writes, and the hub cannot change. It belongs into a directory of root's.",
+        example="/var/log/clusterhub-helper/audit.jsonl",
+        default=None,
+        derived="the system's log alone (`authpriv`)",
     )
     conf_d: Annotated[Path, DROP_INS] = key(
         "Directory of drop-in files, `*.py`, with ordinary JupyterHub configuration, read in the order of "

@@ -274,4 +274,5 @@ def helper_configuration(site: Site, schedulers: Mapping[str, Scheduler]) -> Hel
             str(cluster.directory) for cluster in site.clusters.values() if cluster.directory is not None
         ),
         allow=site.login.allow,
+        audit_log=str(site.hub.helper_log) if site.hub.helper_log is not None else None,
     )

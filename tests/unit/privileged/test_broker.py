@@ -268,7 +268,7 @@ def test_sudo_keeps_nothing_of_the_environment_and_passes_no_arguments(
     installed.touch()
     monkeypatch.setattr(broker_module, "INSTALLED_HELPER", installed)
     broker = Broker.for_this_process(configuration_of(own_helper), tmp_path / "run", "sudo")
-    assert broker.command == ("/usr/bin/sudo", "-n", "--", str(installed))
+    assert broker.command == ("/usr/bin/sudo", "-n", "--", "/usr/libexec/clusterhub/helper")
     assert not (tmp_path / "run").exists()
 
 

@@ -214,11 +214,17 @@ def test_a_ticket_that_is_not_there_is_said() -> None:
 
 def test_it_runs_isolated_and_says_in_one_line_why_it_cannot(tmp_path: Path) -> None:
     settings = json.dumps({**Hub([]).settings, "interface": "ib7"})
-    # What a person has in PYTHONPATH does not reach it.
+    # What a person has in these variables, and beside the session, does not reach it.
     (tmp_path / "json.py").write_text("raise SystemExit('reached')")
     done = subprocess.run(
         [sys.executable, "-I", launcher.__file__],
-        env={"CLUSTERHUB_SETTINGS": settings, "PYTHONPATH": str(tmp_path), "SLURM_JOB_ID": "17"},
+        env={
+            "CLUSTERHUB_SETTINGS": settings,
+            "SLURM_JOB_ID": "17",
+            "PYTHONPATH": str(tmp_path),
+            "PYTHONHOME": "/nowhere",
+        },
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

@@ -181,3 +181,12 @@ def tried(page: Page, script: str, *arguments: Any) -> Any:
         "catch (error) { return error.name; } }",
         list(arguments),
     )
+
+
+def forbidden_in(page: Page) -> list[str]:
+    """What the page's policy kept from running or loading, as the browser's console tells from now on."""
+    found: list[str] = []
+    page.on(
+        "console", lambda said: found.append(said.text) if "Content Security Policy" in said.text else None
+    )
+    return found

@@ -11,6 +11,17 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from tests.abuse.bobs_tricks import (
+    ASK,
+    ELSEWHERE_IN_DISGUISE,
+    MAKE_TERMINAL,
+    OPEN_WEBSOCKET,
+    READ_FRAME,
+    READ_OPENED,
+    SENDS_ITSELF,
+    SHOW_PICTURE,
+    WORKER,
+)
 from tests.abuse.https_hub import (
     ELSEWHERE,
     HOST,
@@ -18,6 +29,7 @@ from tests.abuse.https_hub import (
     Front,
     bobs_page,
     chromium,
+    forbidden_in,
     https_front,
     logged_in,
     tried,
@@ -91,15 +103,6 @@ def bobs(front: Front) -> Iterator[str]:
         yield url
 
 
-def forbidden_in(page: Page) -> list[str]:
-    """What the page's policy kept from running or loading, as the browser's console tells from now on."""
-    found: list[str] = []
-    page.on(
-        "console", lambda said: found.append(said.text) if "Content Security Policy" in said.text else None
-    )
-    return found
-
-
 def test_the_front_speaks_tls_of_today_with_the_certificate_for_its_name(front: Front) -> None:
     """Without ``--ssl-ciphers`` TLS 1.3 is not spoken, and CBC is."""
     with front.connect() as connection:
@@ -168,30 +171,7 @@ def test_another_host_in_a_request_leads_nowhere_else(front: Front) -> None:
             assert b"evil" not in body, path
 
 
-@pytest.mark.parametrize(
-    "leads",
-    [
-        "//evil.example.net/",
-        "\\\\evil.example.net/",
-        "/\\evil.example.net/",
-        "https:evil.example.net/",
-        "https:///evil.example.net/",
-        "////evil.example.net/",
-        "https://evil.example.net/",
-        "http:\\\\evil.example.net/",
-        "/\t/evil.example.net/",
-        "\t//evil.example.net/",
-        "%09//evil.example.net",
-        " //evil.example.net/",
-        "/%09/evil.example.net",
-        "\uff0f\uff0fevil.example.net/",
-        "https://hub.example.org@evil.example.net/",
-        "https://hub.example.org.evil.example.net/",
-        "javascript:alert(1)",
-        "data:text/html,evil",
-        "/hub/../..//evil.example.net/",
-    ],
-)
+@pytest.mark.parametrize("leads", ELSEWHERE_IN_DISGUISE)
 def test_no_link_through_the_hub_leads_out_of_it(page: Page, front: Front, leads: str) -> None:
     """With `_validate_next_url` of JupyterHub left out, all of the first ones do."""
     for path in (f"/hub/login?next={quote(leads)}", f"/hub/spawn?next={quote(leads)}"):
@@ -225,10 +205,7 @@ def test_no_page_of_the_web_starts_or_stops_anything(
     """A form that sends itself, and requests with cookies. With JupyterHub's `check_xsrf_cookie` left out and
     SameSite too, the form starts a server named "evil"."""
     jobs = front.live.jobs("alice")
-    html = (
-        f'<form method="post" action="{front.url}/hub/spawn/alice/evil" enctype="multipart/form-data">'
-        '<input name="profile" value="debug"></form><script>document.forms[0].submit()</script>'
-    )
+    html = SENDS_ITSELF.format(url=f"{front.url}/hub/spawn/alice/evil")
     alices[0].route(f"{ELSEWHERE}/form", lambda route: route.fulfill(body=html, content_type="text/html"))
     with page.expect_response(lambda answer: "/hub/spawn/alice/evil" in answer.url) as sent:
         page.goto(f"{ELSEWHERE}/form", wait_until="commit")
@@ -312,32 +289,6 @@ def test_a_file_that_is_looked_at_runs_apart_from_the_session(page: Page, front:
     assert page.title() == "null/user/alice/files/Untitled-page.html"
 
 
-OPEN_WEBSOCKET = """
-(url) => new Promise((resolve) => {
-  const socket = new WebSocket(url);
-  socket.onopen = () => resolve("open");
-  socket.onerror = () => resolve("refused");
-})
-"""
-MAKE_TERMINAL = """
-([url, token]) => fetch(url, {method: "POST", headers: {Authorization: `token ${token}`}})
-    .then((answer) => answer.json())
-"""
-ASK = "(path, method) => fetch(path, {method}).then((answer) => answer.status)"
-WORKER = "(scope) => navigator.serviceWorker.register('/user/bob/plot/sw.js', {scope}).then(() => scope)"
-READ_FRAME = """
-(path) => new Promise((resolve) => {
-  const frame = document.createElement("iframe");
-  frame.onload = () => resolve(frame.contentDocument === null ? "closed" : frame.contentDocument.title);
-  frame.src = path;
-  document.body.append(frame);
-})
-"""
-READ_OPENED = (
-    "() => window.opened.closed ? 'closed' : window.opened.document.documentElement.outerHTML.length"
-)
-
-
 def test_a_page_of_bobs_session_gets_nothing_of_hub_and_session_by_asking(
     page: Page, front: Front, lab: Page, bobs: str
 ) -> None:
@@ -414,16 +365,6 @@ def test_what_remains_on_one_domain(page: Page, front: Front, bobs: str) -> None
     page.evaluate("localStorage.setItem('of-bob', 'here')")
     page.goto("/hub/home")
     assert page.evaluate("localStorage.getItem('of-bob')") == "here"
-
-
-SHOW_PICTURE = """
-(path) => new Promise((resolve) => {
-  const picture = new Image();
-  picture.onload = () => resolve(picture.width);
-  picture.onerror = () => resolve("refused");
-  picture.src = path;
-})
-"""
 
 
 def test_a_renewed_certificate_interrupts_nothing(front: Front, lab: Page, alice: Person) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.abuse.bobs_tricks import ASK, OPEN_WEBSOCKET, READ_FRAME, READ_OPENED, SHOW_PICTURE, WORKER
 from tests.abuse.https_hub import HOST, Front, bobs_page, chromium, https_front, logged_in, tried
-from tests.abuse.test_browser import ASK, OPEN_WEBSOCKET, READ_FRAME, READ_OPENED, SHOW_PICTURE, WORKER
 from tests.browser.conftest import SCREENSHOTS, clear
 from tests.browser.person import Person
 from tests.real_cluster import RealCluster

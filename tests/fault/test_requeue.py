@@ -27,12 +27,20 @@ async def session(hub: LiveHub) -> AsyncIterator[tuple[Walk, str]]:
         await walk.start({"profile": "interactive"})
         [job] = hub.jobs("alice")
         await walk.run_cell("answer = 6 * 7")
+        before = endpoint(hub)
         yield walk, job
         let_go(hub, job)
         await until(lambda: is_ready(walk))
         assert hub.jobs("alice") == [job]
         printed, _ = await walk.run_cell("print('answer' in globals())")
         assert printed.strip() == "False"
+        # The certificate of the former run is not one of this.
+        assert endpoint(hub).rpartition(":")[0] != before.rpartition(":")[0]
+
+
+def endpoint(hub: LiveHub) -> str:
+    """Where the hub reaches alice's session."""
+    return str(hub.servers("alice")[""]["state"]["endpoint"])
 
 
 def scontrol(hub: LiveHub, *words: str) -> None:

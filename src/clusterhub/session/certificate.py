@@ -36,6 +36,17 @@ class Certificate:
         context.load_cert_chain(self.own_file)
         return context
 
+    def insist_on_hub(self) -> None:
+        """JupyterHub's code in the session knows the hub by the authority alone.
+
+        Its own way also trusts whatever the node's system does, and reads all of that for each request.
+        """
+        from jupyterhub.services import auth
+        from jupyterhub.singleuser import extension
+
+        context = ssl.create_default_context(cadata=self._authority)
+        auth.make_ssl_context = extension.make_ssl_context = lambda *_files, **_options: context
+
     def arguments(self) -> list[str]:
         """By which JupyterHub's code in the session knows the hub; it insists on having one to show, too."""
         return [

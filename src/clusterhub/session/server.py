@@ -89,6 +89,8 @@ def serve(
             arguments += isolation.keep_out_home(runtime)
         from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
+        if certificate is not None:
+            certificate.insist_on_hub()
         JupyterHubSingleUser.serverapp_class = server_class(
             listener, session, certificate, report_ready, reply["tcp_kernels"]
         )
@@ -126,6 +128,19 @@ def xsrf_cookie_settings(base_url: str) -> dict[str, Any]:
     return {"xsrf_cookie_kwargs": {"path": base_url, "secure": True, "samesite": "Lax"}}
 
 
+def scheme_with(certificate: Certificate | None) -> str:
+    """How the session's URLs begin."""
+    return "http" if certificate is None else "https"
+
+
+def encrypt(http_server: Any, certificate: Certificate | None) -> None:
+    """Has the server speak TLS from its first connection on, and kernels find by what they know the hub."""
+    if certificate is not None:
+        # Jupyter's own settings name files, and tornado would read them for each connection.
+        http_server.ssl_options = certificate.context()
+        os.environ[AUTHORITY_VARIABLE] = certificate.authority_file
+
+
 def server_class(
     listener: socket.socket,
     session: Session,
@@ -138,6 +153,8 @@ def server_class(
     from jupyter_server.serverapp import ServerApp
     from jupyter_server.utils import url_path_join
     from tornado.web import authenticated
+
+    scheme = scheme_with(certificate)
 
     class SessionHandler(APIHandler):
         """``GET clusterhub/session``: what a page of ours wants to know."""
@@ -161,11 +178,7 @@ def server_class(
 
         def _bind_http_server_tcp(self) -> bool:
             isolation.end_of_start(self)
-            if certificate is not None:
-                # Jupyter's own settings name files, and tornado would read them for each connection.
-                self.http_server.ssl_options = certificate.context()
-                self.certfile = certificate.own_file  # now only what tells it that its URLs begin with https
-                os.environ[AUTHORITY_VARIABLE] = certificate.authority_file
+            encrypt(self.http_server, certificate)
             self.http_server.add_sockets([listener])
             # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.
             threading.Thread(target=report_ready, name="clusterhub-ready", daemon=True).start()
@@ -173,6 +186,11 @@ def server_class(
                 self.event_logger.register_event_schema(EVENT_SCHEMA)
                 self.io_loop.add_callback(session.follow, self.event_logger.emit)
             return True
+
+        def _get_urlparts(self, *words: Any, **options: Any) -> Any:
+            # It tells its URLs by whether its settings name a certificate.
+            parts = super()._get_urlparts(*words, **options)
+            return parts._replace(scheme=scheme)
 
         def migrate_config(self) -> None:
             try:

@@ -94,6 +94,16 @@ LAUNCHER_CAUSES: tuple[LogCause, ...] = (
         launcher.NO_PORT,
     ),
     LogCause(
+        re.compile(r"certificate verify failed: (.+?)(?: \(_ssl|>|$)", re.MULTILINE),
+        Sentence(
+            "What answers the node at the hub's address has not the certificate of the hub: {0}.",
+            "Start it again: the hub may have another one than when the job was submitted. If that fails "
+            "too, tell your operators: something else answers at [hub] internal_url, or the node's clock is "
+            "wrong.",
+        ),
+        launcher.HUB_UNREACHABLE,
+    ),
+    LogCause(
         re.compile(r"This hub speaks version"),
         Sentence(
             "The hub is of another version than the one that submitted your session's job.", "Start it again."

@@ -15,6 +15,7 @@ import pytest
 
 from clusterhub.session import launcher
 from clusterhub.session.launcher import LaunchError
+from clusterhub.spawner.certificates import Certificates
 
 HUB_URL = "http://127.0.0.1:8081/hub"
 
@@ -184,6 +185,26 @@ def test_half_an_answer_of_a_hub_that_was_killed_is_none(hub: Hub, status: int) 
     with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
         launcher.claim(hub.settings, listener)
     assert len(hub.claims) == 2
+
+
+@pytest.mark.parametrize("whose", ["the hub's", "somebody else's", "of another name"])
+def test_only_the_hub_is_told_the_ticket(hub: Hub, tmp_path: Path, whose: str) -> None:
+    ours = Certificates(tmp_path / "hub", "127.0.0.1")
+    shown = Certificates(tmp_path / "other", "127.0.0.1") if whose == "somebody else's" else ours
+    if whose == "of another name":
+        shown = Certificates(tmp_path / "hub", "gateway.example.org")
+    shown.ensure()
+    hub.socket = shown.as_hub().wrap_socket(hub.socket, server_side=True)
+    urls = {key: hub.settings[key].replace("http:", "https:") for key in ("claim_url", "ready_url")}
+    settings = {**hub.settings, **urls, "patience": 0.1, "authority": ours.authority}
+    with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
+        if shown is ours:
+            launcher.claim(settings, listener)
+        else:
+            with pytest.raises(LaunchError, match="certificate verify failed") as refused:
+                launcher.claim(settings, listener)
+            assert refused.value.code == launcher.HUB_UNREACHABLE
+    assert len(hub.claims) == (shown is ours)
 
 
 def test_a_refusal_ends_it_with_the_hubs_own_words(hub: Hub) -> None:

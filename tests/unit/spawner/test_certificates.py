@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from jupyterhub.services import auth
+from jupyterhub.singleuser import extension
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.session.certificate import Certificate
@@ -168,3 +170,21 @@ def test_the_key_of_a_session_lies_in_no_directory(ours: Certificates, tmp_path:
     session(ours, runtime)
     assert [path.name for path in runtime.iterdir()] == ["hub.crt"]
     assert "PRIVATE" not in (runtime / "hub.crt").read_text()
+
+
+def test_jupyterhubs_code_in_a_session_trusts_nobody_but_the_hubs_authority(
+    ours: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `Certificate.insist_on_hub` it trusts all that the node's system does."""
+    for module in (auth, extension):
+        monkeypatch.setattr(module, "make_ssl_context", module.make_ssl_context)
+    identity = ours.issue(NAME)
+    told = {"name": identity.name, "key": identity.key, "certificate": identity.certificate}
+    certificate = Certificate(told, ours.authority, str(tmp_path))
+    certificate.insist_on_hub()
+    files = dict(word[len("--HubAuth.") :].split("=", 1) for word in certificate.arguments())
+    hub_auth = auth.HubAuth(**files)
+    for module in (auth, extension):
+        context = module.make_ssl_context(hub_auth.keyfile, hub_auth.certfile, cafile=hub_auth.client_ca)
+        assert len(context.get_ca_certs()) == 1
+        shake_hands(context, ours.as_hub(), HUB)

@@ -29,6 +29,11 @@ def ended(outcome: Outcome = Outcome.FAILED, code: int | None = 1, signal: int |
         (ended(code=launcher.NO_ENVIRONMENT), "", "environment is missing"),
         (ended(code=launcher.NO_PORT), "", "No port"),
         (ended(code=launcher.HUB_UNREACHABLE), "", "could not reach the hub"),
+        (
+            ended(code=launcher.HUB_UNREACHABLE),
+            "<urlopen error [SSL: ...] certificate verify failed: self-signed certificate (_ssl.c:992)>",
+            "has not the certificate of the hub: self-signed certificate.",
+        ),
         (ended(code=launcher.NO_JUPYTER), "", "no working Jupyter"),
         (ended(code=launcher.NO_TICKET), "", "could not prove"),
         (ended(code=launcher.REFUSED), "", "did not accept"),

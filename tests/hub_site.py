@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests import pam_services
@@ -21,6 +23,9 @@ COMMANDS = DIRECTORY / "commands"
 CONF_D = DIRECTORY / "conf.d"
 HELPER_LOG = DIRECTORY / "helper.jsonl"
 ENVIRONMENT = SHARED / "environments" / "current"
+
+OPERATORS, ENTRANTS = "clusterhub-operators", "clusterhub-entrants"
+"""Groups of the Unix accounts that are operators and may enter others' sessions; tests make them."""
 
 WARNING = 100
 """Seconds before its end at which a session is warned."""
@@ -50,6 +55,7 @@ def text(port: int) -> str:
         f'state_directory = "{hub.STATE_DIRECTORY}"', f'state_directory = "{STATE_DIRECTORY}"'
     )
     ours = f'id = "under-test"\nconf_d = "{CONF_D}"\nhelper_log = "{HELPER_LOG}"\n'
+    ours += f'admins = ["@{OPERATORS}"]\nmay_enter = ["@{ENTRANTS}"]\n'
     site = site.replace("[hub]\n", f"[hub]\n{ours}")
     site = site.replace('scheduler = "slurm"\n', f'scheduler = "slurm"\ncommands = "{COMMANDS}"\n')
     site = site.replace("[environment]\n", f'[sessions]\nwarn_before = "{WARNING}s"\n\n[environment]\n')
@@ -76,6 +82,18 @@ def second_text(port: int) -> str:
         .replace(f":{hub.USUAL.port}", f":{SECOND.port}")
         .replace(":8081", ":8082")
     )
+
+
+@contextmanager
+def group(name: str, *members: str) -> Iterator[None]:
+    """A Unix group with these members, for a while."""
+    subprocess.run(["/usr/sbin/groupadd", name], check=True)
+    try:
+        for member in members:
+            subprocess.run(["/usr/bin/gpasswd", "--add", member, name], check=True, capture_output=True)
+        yield
+    finally:
+        subprocess.run(["/usr/sbin/groupdel", name], check=True)
 
 
 def _profile(name: str, title: str, lines: str) -> str:

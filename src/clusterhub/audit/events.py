@@ -171,6 +171,22 @@ class Entered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RightGiven(Event):
+    """Somebody has a role of the hub's from now on, as `admins` or `may_enter` of site.toml say."""
+
+    name = "right given"
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RightTaken(Event):
+    """Somebody has that role no longer. At each start of the hub everybody's is empty, without a line."""
+
+    name = "right taken"
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenMade(Event):
     """Somebody asked for a token of the REST API. `scopes` is what was asked for, empty for all."""
 
@@ -238,6 +254,8 @@ EVENTS: tuple[type[Event], ...] = (
     StopAsked,
     Cancelled,
     Ended,
+    RightGiven,
+    RightTaken,
     TokenMade,
     TokenRevoked,
     Changed,
@@ -272,6 +290,7 @@ FIELDS = {
     "ended_as": "the scheduler's verdict, as in the [REST API](rest-api.md)'s `outcome`; empty for none",
     "exit_code": "of the job; null where the scheduler does not tell",
     "signal": "that ended the job; null where there was none",
+    "role": "`clusterhub-operator` for those in `admins`, `clusterhub-entry` for those in `may_enter`",
     "scopes": "scopes and roles that were asked for, with spaces between; empty for all that the person has",
     "token": "the token's id, not the token",
     "method": "of the request",

@@ -1,4 +1,7 @@
-"""JupyterHub as `clusterhub up` runs it: its requests do not touch a database that is away."""
+"""JupyterHub as `clusterhub up` runs it.
+
+Its requests do not touch a database that is away, and who asks has the roles that site.toml gives them.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from tornado.web import HTTPError
 from clusterhub.hub.activity import note_activity
 from clusterhub.hub.availability import WORDS, Availability
 from clusterhub.hub.database import bound_answers, is_outage
+from clusterhub.hub.operators import following
 from clusterhub.hub.page_policy import NONCE, new_nonce, origin_of, page_policy, session_origins
 from clusterhub.hub.session_client import SessionClient
 from clusterhub.spawner.clusters import SETTING, Clusters
@@ -178,7 +182,11 @@ class Hub(JupyterHub):
         """As JupyterHub has them, each behind the gate and with our policy but those of static files."""
         super().init_handlers()
         self.handlers: list[tuple[Any, ...]] = [
-            (pattern, gated(with_policy(handler)) if issubclass(handler, BaseHandler) else handler, *rest)
+            (
+                pattern,
+                gated(with_policy(following(handler))) if issubclass(handler, BaseHandler) else handler,
+                *rest,
+            )
             for pattern, handler, *rest in self.handlers
         ]
 

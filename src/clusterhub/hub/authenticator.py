@@ -20,6 +20,7 @@ from clusterhub.hub.login_gates import Crowded, Gates
 from clusterhub.hub.login_limits import LoginLimits, Wait, in_words, network_of
 from clusterhub.hub.login_pages import HANDLERS, MoreQuestions, Refusal
 from clusterhub.hub.login_steps import SECONDS, Steps
+from clusterhub.hub.operators import SETTING as OPERATORS
 from clusterhub.privileged.broker import Account, Question
 from clusterhub.privileged.helper.checks import PERSON
 from clusterhub.privileged.helper.requests import MOST_ANSWERS
@@ -107,7 +108,8 @@ class ClusterAuthenticator(Authenticator):
                 clusters.audit.note(Login(who="", person=person, outcome=REFUSED, why=why))
             raise
         clusters.audit.note(Login(who=account.name, person=account.name))
-        return {"name": account.name, "admin": clusters.site.is_admin(account.name, account.groups)}
+        handler.settings[OPERATORS].forget(account.name)
+        return {"name": account.name}
 
     async def _admitted(self, clusters: Clusters, name: str, data: Any, address: str) -> Account:
         """The account of somebody who may come in. Raises Refusal."""

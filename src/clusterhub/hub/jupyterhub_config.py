@@ -29,6 +29,8 @@ from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.incoming import LOG_FORMAT, incoming
 from clusterhub.hub.notices import notices
+from clusterhub.hub.operators import SETTING as OPERATORS
+from clusterhub.hub.operators import Operators
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.page_policy import MarkedScripts, cookie_options, headers_of_every_answer
 from clusterhub.hub.relaunch import hidden_fields
@@ -93,7 +95,13 @@ add_to_list(
     [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *UNANSWERED_HANDLERS],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])
+operators = Operators(site, clusters.audit)
 add_to_list(c, "JupyterHub", "load_roles", [api.role()])
+# A drop-in file may say itself what an operator may do.
+said = {role["name"] for role in c.JupyterHub.load_roles}
+add_to_list(
+    c, "JupyterHub", "load_roles", [role for role in operators.load_roles() if role["name"] not in said]
+)
 availability = Availability(Database(c.JupyterHub.db_url, c.JupyterHub.db_kwargs))
 add_to_list(c, "JupyterHub", "trusted_downstream_ips", [])  # there is a list, also where one was appended to
 set_unless_said(c, "JupyterHub", "log_format", LOG_FORMAT)
@@ -104,6 +112,7 @@ add_to_table(
     {
         SETTING: clusters,
         AVAILABILITY: availability,
+        OPERATORS: operators,
         "log_function": auditing(clusters.audit),
         "transforms": [incoming(c.JupyterHub.trusted_downstream_ips, headers_of_every_answer(site))],
     },

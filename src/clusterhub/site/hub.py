@@ -109,6 +109,12 @@ class Hub(Section):
     admins: People = key(
         "Who may see and stop other people's sessions.", example=["alice", "@hpc-staff"], default=()
     )
+    may_enter: People = key(
+        "Who may go into other people's sessions, where one has the person's files and acts as the person. "
+        "Each entry is a line of the audit log.",
+        example=["@hpc-support"],
+        default=(),
+    )
     audit_log: Annotated[Path, PATH] = key(
         "The file of the audit log: who did what, and what came of it, as lines of JSON. The hub's account "
         "must be able to make it there.",

@@ -13,7 +13,7 @@ from clusterhub.site.addresses import Ports
 from clusterhub.site.cluster import Cluster
 from clusterhub.site.hub import Hub, Login
 from clusterhub.site.kinds import ListOf
-from clusterhub.site.people import allowed, listed
+from clusterhub.site.people import allowed
 from clusterhub.site.profile import Interface, Profile
 from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
 from clusterhub.site.section import Section, key
@@ -92,10 +92,6 @@ class Site(Section):
     def allowed(entries: Collection[str], person: str, groups: Collection[str]) -> bool:
         """True where the entries are empty, or name the person or one of the person's Unix groups."""
         return allowed(entries, person, groups)
-
-    def is_admin(self, person: str, groups: Collection[str]) -> bool:
-        """True for who may see and stop other people's sessions."""
-        return listed(self.hub.admins, person, groups)
 
     def profiles_for(self, person: str, groups: Collection[str]) -> tuple[Profile, ...]:
         """The profiles that this person is offered, in the order of the file."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clusterhub.hub.authenticator import PASSWORD_VARIABLE, OnePersonAuthenticator, Refusal
+from clusterhub.hub.operators import SETTING as OPERATORS
 from clusterhub.privileged.broker import Account, BrokerError
 from clusterhub.spawner.clusters import SETTING
 
@@ -34,10 +35,11 @@ async def log_in(name: str, password: str) -> dict[str, Any]:
 
     clusters = SimpleNamespace(
         broker=SimpleNamespace(account=account),
-        site=SimpleNamespace(is_admin=lambda _name, _groups: False),
         audit=SimpleNamespace(note=lambda _event: None),
     )
-    handler = SimpleNamespace(settings={SETTING: clusters}, request=SimpleNamespace(remote_ip="127.0.0.1"))
+    operators = SimpleNamespace(forget=lambda _name: None)
+    settings = {SETTING: clusters, OPERATORS: operators}
+    handler = SimpleNamespace(settings=settings, request=SimpleNamespace(remote_ip="127.0.0.1"))
     authenticator = OnePersonAuthenticator(log=logging.getLogger("test"))
     return await authenticator.authenticate(handler, {"username": name, "password": password})
 
@@ -48,7 +50,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_one_person_gets_in() -> None:
-    assert await log_in(MYSELF, PASSWORD) == {"name": MYSELF, "admin": False}
+    assert await log_in(MYSELF, PASSWORD) == {"name": MYSELF}
 
 
 @pytest.mark.parametrize(

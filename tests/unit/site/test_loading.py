@@ -172,12 +172,6 @@ def test_people_are_let_in_by_name_or_group_and_all_of_them_where_nobody_is_list
     assert not Site.allowed(("@alice",), "alice", ()), "with @ it is a group"
 
 
-def test_nobody_is_admin_unless_listed(example: Site) -> None:
-    assert example.is_admin("alice", ["hpc-staff"])
-    assert not example.is_admin("alice", ["hpc-users"])
-    assert not site_with("http://127.0.0.1:8000").is_admin("alice", ["hpc-staff"])
-
-
 def test_people_are_offered_the_profiles_they_may_use(example: Site) -> None:
     assert [profile.name for profile in example.profiles_for("a", ["hpc-users"])] == ["interactive"]
     assert [profile.name for profile in example.profiles_for("a", ["gpu-users"])] == ["interactive", "gpu"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.hub_fixture import LiveHub
 from tests.hub_site import ENVIRONMENT
+from tests.session_token import websocket_url
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -75,7 +76,8 @@ class LiveSession:
         begin, end = (uuid.uuid4().hex for _ in range(2))
         # Quotes within the words keep the terminal's echo of what is typed from being taken for the output.
         line = f"echo '{begin[:8]}''{begin[8:]}'; {command}; echo '{end[:8]}''{end[8:]}'\r"
-        async with self.walk.http.ws_connect(f"{self.base}terminals/websocket/{name}") as channel:
+        url = await websocket_url(self.walk, f"terminals/websocket/{name}")
+        async with self.walk.http.ws_connect(url) as channel:
             await channel.send_json(["stdin", line])
             printed = ""
 
@@ -93,7 +95,7 @@ class LiveSession:
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[Channel]:
         """The kernel's channels, as a page has them."""
-        url = f"{self.base}api/kernels/{self.kernel}/channels"
+        url = await websocket_url(self.walk, f"api/kernels/{self.kernel}/channels")
         async with self.walk.http.ws_connect(url) as socket:
             yield Channel(socket)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 from tests.fault.conftest import Demo, until
+from tests.session_token import websocket_url
 
 from clusterhub.hub.walkthrough import Walk
 from clusterhub.session.following import EVENT
@@ -30,7 +31,7 @@ async def asked(walk: Walk) -> dict[str, Any]:
 
 async def warning(walk: Walk) -> dict[str, Any]:
     """The first event about its time that the session sends."""
-    async with walk.http.ws_connect(f"{walk.url}/user/{ME}/api/events/subscribe") as events:
+    async with walk.http.ws_connect(await websocket_url(walk, "api/events/subscribe")) as events:
         while True:
             event: dict[str, Any] = await events.receive_json()
             if event["schema_id"] == EVENT:

@@ -9,7 +9,7 @@ from typing import Any
 from jupyterhub.apihandlers.base import APIHandler
 from tornado.web import HTTPError
 
-from clusterhub.audit.events import DONE, JOB, REFUSED, Boarded, Served
+from clusterhub.audit.events import DONE, FAILED, JOB, REFUSED, Boarded, Served
 from clusterhub.errors import ClusterhubError
 from clusterhub.spawner.boarding import Boarding, Later, Refused, parse_question
 from clusterhub.spawner.clusters import SETTING
@@ -48,7 +48,7 @@ class JobHandler(APIHandler):
         refuse_forwarded(self.request.headers)
         return parse_body(self.request.body)
 
-    def note(self, body: Any, event: type[Boarded | Served], refusal: str = "") -> None:
+    def note(self, body: Any, event: type[Boarded | Served], outcome: str = DONE, why: str = "") -> None:
         """In the audit log: what the job said of itself, which is true unless it was refused."""
         said = {key: value for key, value in body.items() if isinstance(value, str)} if body else {}
         tag = parse_tag(said.get("tag", ""))
@@ -56,8 +56,8 @@ class JobHandler(APIHandler):
             event(
                 who=JOB,
                 person=tag.person if tag is not None else "",
-                outcome=REFUSED if refusal else DONE,
-                why=refusal,
+                outcome=outcome,
+                why=why,
                 server=tag.server if tag is not None else "",
                 job=said.get("job", ""),
                 node=said.get("node", ""),
@@ -69,10 +69,11 @@ class JobHandler(APIHandler):
     ) -> HTTPError:
         """503 means "ask again"; 403 that asking again will not help."""
         what = error.explanation.what.replace("%", "%%")
-        if isinstance(error, Later):
-            return HTTPError(503, what)
+        outcome = FAILED if isinstance(error, Later) else REFUSED
         if event is not None:
-            self.note(body if isinstance(body, dict) else {}, event, error.explanation.what)
+            self.note(body if isinstance(body, dict) else {}, event, outcome, error.explanation.what)
+        if outcome == FAILED:
+            return HTTPError(503, what)
         self.log.warning("Refused a job's request from %s: %s", self.request.remote_ip, error)
         return HTTPError(403, what)
 

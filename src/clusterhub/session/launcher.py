@@ -28,6 +28,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import hmac
 import http.client
 import ipaddress
 import json
@@ -126,11 +127,10 @@ def interface_address(interface: str, hub_url: str) -> str:
         return str(ipaddress.ip_address(interface))
     except ValueError:
         pass
-    siocgifaddr = 0x8915
     request = array.array("B", struct.pack("256s", interface.encode()[:15]))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            fcntl.ioctl(probe.fileno(), siocgifaddr, request, True)
+            fcntl.ioctl(probe.fileno(), 0x8915, request, True)  # SIOCGIFADDR
         except OSError as error:
             raise LaunchError(
                 NO_PORT,
@@ -218,9 +218,16 @@ def ticket(settings: dict[str, Any], payload: str) -> str:
         return munge_credential(payload, settings["uid"])
     try:
         with open(settings["path"], encoding="ascii") as file:
-            return file.read().strip()
-    except OSError as error:
+            nonce, _, secret = file.read().strip().partition(".")
+    except (OSError, UnicodeDecodeError) as error:
         raise LaunchError(NO_TICKET, "the session's ticket cannot be read on this node: %s" % error) from None
+    once = secrets.token_hex(16)
+    return "%s.%s.%s" % (nonce, once, file_mac(secret, once, payload))
+
+
+def file_mac(secret: str, once: str, payload: str) -> str:
+    """What whoever has the secret can say of the payload, once: the secret itself never leaves the node."""
+    return hmac.new(secret.encode(), ("%s\n%s" % (once, payload)).encode(), "sha256").hexdigest()
 
 
 def post(
@@ -284,10 +291,8 @@ def persist(attempt: Callable[[], Any], patience: float) -> Any:
 
 def job_identity(environ: Mapping[str, str]) -> tuple[str, int]:
     """The job's id and how often it was restarted, in whichever batch system's words they come."""
-    for job, restart in (
-        ("SLURM_JOB_ID", "SLURM_RESTART_COUNT"),
-        ("CLUSTERHUB_JOB_ID", "CLUSTERHUB_RESTART"),
-    ):
+    ours = ("CLUSTERHUB_JOB_ID", "CLUSTERHUB_RESTART")
+    for job, restart in (("SLURM_JOB_ID", "SLURM_RESTART_COUNT"), ours):
         if job in environ:
             return environ[job], int(environ.get(restart) or 0)
     raise LaunchError(REFUSED, "this is not running inside a job")

@@ -5,11 +5,10 @@ This is the only way by which an address becomes an endpoint that the hub routes
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import ipaddress
 import json
-import socket
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import Job, JobState
 from clusterhub.session.launcher import VERSION
+from clusterhub.spawner import places
 from clusterhub.spawner.tickets import Proof
 
 MAX_FIELD = 512
@@ -30,6 +30,12 @@ LAST_PORT = 65535
 
 MAX_RESTART = 2**31
 """Beyond what any scheduler counts to."""
+
+MOST_SHOWN = 1000
+"""Tickets that one session may show: a few for each try, even of a hub that is away for long."""
+
+MOST_OVER = 10_000
+"""Jobs that are remembered to be over."""
 
 
 class Refused(ClusterhubError):
@@ -180,7 +186,8 @@ class Expectation:
     uid: int
     find_job: Callable[[str], Awaitable[Job | None]]
     """Looks for the job in a snapshot that is fresh enough to show it running."""
-    check_ticket: Callable[[Ticket], Awaitable[Proof]]
+    check_ticket: Callable[[Ticket, str], Awaitable[Proof]]
+    """Called with the ticket, and the text that it is to vouch for."""
     board: Callable[[Claim], Awaitable[Mapping[str, Any]]]
     """Called with an accepted claim; returns the reply."""
     owns_token: Callable[[str], bool]
@@ -191,8 +198,11 @@ class Expectation:
     """The operator named an interface, whose address munge and the scheduler need not know."""
     local: bool = False
     """The cluster is this machine: sessions listen on its own addresses, such as loopback, on no other."""
-    accepted: dict[tuple[str, int], str] = field(default_factory=dict)
-    """Which claim was accepted for each job and restart."""
+    accepted: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    """Which claim was accepted for each job and restart; None once its session serves, which has had its
+    answer."""
+    shown: set[str] = field(default_factory=set)
+    """The tickets that were good, each for once."""
 
 
 class Boarding:
@@ -200,14 +210,22 @@ class Boarding:
 
     def __init__(self) -> None:
         self._expected: dict[str, Expectation] = {}
+        self._over: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def expect(self, expectation: Expectation) -> None:
         """From now on a job of this tag may board."""
         self._expected[expectation.tag] = expectation
 
-    def forget(self, tag: str) -> None:
-        """The session ended, or was never started."""
+    def forget(self, tag: str, over: str = "") -> None:
+        """No job of this tag is expected any more; ``over`` is one that nobody will ever expect again.
+
+        Others may come back: one that is requeued, or that turns up after its submission was given up.
+        """
         self._expected.pop(tag, None)
+        if over:
+            self._over[tag, over] = None
+            if len(self._over) > MOST_OVER:
+                self._over.popitem(last=False)
 
     async def claim(self, body: object, peer: str) -> Mapping[str, Any]:
         """Trades a ticket for what the session needs.
@@ -219,11 +237,9 @@ class Boarding:
         proof = await self._prove(expected, claim)
         job = await expected.find_job(claim.job)
         node = check_job(expected, claim, job)
-        check_place(expected, claim)
-        if not expected.any_address:
-            await check_address(claim, node, proof, peer)
+        await self._check_where(expected, claim, node, peer, proof)
         previous = expected.accepted.setdefault((claim.job, claim.restart), claim.claim)
-        if not hmac.compare_digest(previous, claim.claim):
+        if previous is None or not hmac.compare_digest(previous, claim.claim):
             raise Refused(
                 "This job has boarded already: a ticket is accepted once per job and restart.",
                 where=f"job {claim.job}",
@@ -241,23 +257,47 @@ class Boarding:
         if not expected.owns_token(token):
             raise Refused("The token is not this session's.", where=f"job {ready.job}")
         node = check_job(expected, ready, await expected.find_job(ready.job))
-        check_place(expected, ready)
-        if not expected.any_address:
-            await check_address(ready, node, Proof(), peer)
+        await self._check_where(expected, ready, node, peer)
+        expected.accepted[ready.job, ready.restart] = None
         expected.ready(ready)
 
     def _find(self, tag: str, job: str) -> Expectation:
-        try:
-            return self._expected[tag]
-        except KeyError:
-            raise Later("The hub does not expect this session now.", where=f"job {job}") from None
+        expected = self._expected.get(tag)
+        if expected is not None:
+            return expected
+        if (tag, job) in self._over:
+            raise Refused(
+                "This session has ended, or its start was given up: its tickets are worth nothing any more.",
+                where=f"job {job}",
+            )
+        raise Later("The hub does not expect this session now.", where=f"job {job}")
+
+    async def _check_where(
+        self, expected: Expectation, said: Claim | Ready, node: str, peer: str, proof: Proof | None = None
+    ) -> None:
+        """Raises Elsewhere unless it was said on the node, and of it. ``proof`` is a claim's."""
+        if expected.local:
+            for address in (said.address, peer):
+                places.check_is_of_this_machine(address, said.job)
+            return
+        places.check_reachable(_address(said), said.job)
+        if expected.any_address:
+            return
+        known = await places.addresses_of(node)
+        seen = (peer, proof.address if proof is not None else None)
+        if proof is not None:
+            places.check_made_there(node, known, seen, said.job)
+        places.check_is_nodes(said.address, node, known, seen, said.job)
 
     async def _prove(self, expected: Expectation, claim: Claim) -> Proof:
-        proof = await expected.check_ticket(claim.ticket)
+        proof = await expected.check_ticket(claim.ticket, claim.payload)
         if proof.uid is not None and proof.uid != expected.uid:
             raise Refused("The ticket is another person's.", where=f"job {claim.job}")
         if proof.payload is not None and proof.payload != claim.payload:
             raise Refused("The ticket was made for another claim.", where=f"job {claim.job}")
+        if claim.ticket.value in expected.shown or len(expected.shown) >= MOST_SHOWN:
+            raise Refused("This ticket was shown before: each is good for once.", where=f"job {claim.job}")
+        expected.shown.add(claim.ticket.value)
         return proof
 
 
@@ -284,56 +324,3 @@ def check_job(expected: Expectation, claim: Claim | Ready, job: Job | None) -> s
             where=f"job {claim.job}",
         )
     return nodes[claim.node.partition(".")[0]]
-
-
-def check_place(expected: Expectation, said: Claim | Ready) -> None:
-    """Raises Refused for an address of the hub's own machine, unless that is where the sessions are.
-
-    On loopback, and on the link, listen services that trust whoever reaches them, the hub's among them.
-    """
-    address = _address(said)
-    if expected.local:
-        if not _is_of_this_machine(address):
-            raise Refused(
-                f"{said.address} is not an address of this machine, which is the cluster.",
-                where=f"job {said.job}",
-            )
-    elif address.is_loopback or address.is_link_local:
-        raise Refused(
-            f"{said.address} is not an address at which a node can be reached.",
-            where=f"job {said.job}",
-            next="The operator names an address or interface that hub and nodes share: [hub] internal_url, "
-            "[sessions] interface.",
-        )
-
-
-def _is_of_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if address.is_loopback:
-        return True
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IP's versions
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((str(address), 0))  # the kernel knows its own
-        except OSError:
-            return False
-    return True
-
-
-async def check_address(claim: Claim | Ready, node: str, proof: Proof, peer: str) -> None:
-    """Raises Refused unless the address is the node's: by munge's word, by its name, or as we see it.
-
-    ``node`` is the scheduler's name of it; in the domain that a job names could be anybody's addresses.
-    """
-    if claim.address in (proof.address, peer):
-        return
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(node, claim.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # the latter for what cannot be a host name
-        found = []
-    if claim.address not in {info[4][0] for info in found}:
-        raise Refused(
-            f"{claim.address} is not an address of node {node!r:.80}.",
-            where=f"job {claim.job}",
-            next="If nodes have several networks, the operator names the one to use: [sessions] interface.",
-        )

@@ -23,7 +23,7 @@ from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.schedulers.watch import Watch
 from clusterhub.site.schema import Cluster, Site
 from clusterhub.spawner import tickets
-from clusterhub.spawner.boarding import Boarding, Ticket
+from clusterhub.spawner.boarding import Boarding, Later, Ticket
 from clusterhub.spawner.cancellations import FILE as CANCELLATIONS_FILE
 from clusterhub.spawner.cancellations import Cancellations
 from clusterhub.spawner.certificates import Certificates
@@ -195,12 +195,18 @@ class Clusters:
         """The key for tickets that are files."""
         return tickets.ensure_key(self.state_directory / "ticket.key")
 
-    async def check_ticket(self, tag: str, ticket: Ticket) -> tickets.Proof:
-        """What the ticket vouches for. Raises `tickets.TicketRefused`."""
+    async def check_ticket(self, tag: str, ticket: Ticket, payload: str, given: str) -> tickets.Proof:
+        """What the ticket vouches for; ``given`` as in `tickets.check_file_ticket`.
+
+        Raises `tickets.TicketRefused`, and Later where there are too many.
+        """
         # Either is proof by itself, and a job may have been submitted before the hub's machine had munge.
-        if ticket.kind == "munge":
+        if ticket.kind != "munge":
+            return tickets.check_file_ticket(self.ticket_key, tag, ticket.value, payload, given)
+        try:
             return await tickets.check_munge_ticket(ticket.value)
-        return tickets.check_file_ticket(self.ticket_key, tag, ticket.value)
+        except tickets.Crowded as error:
+            raise Later(error.explanation.what) from None
 
     async def remove_ticket(self, cluster: str, tag: Tag) -> None:
         """The session of that tag, whose job is over or to end, leaves no file with its ticket behind."""

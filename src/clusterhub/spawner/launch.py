@@ -112,6 +112,8 @@ class Launch:
         self.history = History()
         """What the person's page says of this start."""
         self._given_up = False
+        self._ticket_secret = ""
+        """Of the job that this start submitted, where tickets are not munge's."""
         self._boarded = asyncio.Event()
         self._ready = asyncio.Event()
         self._submission: asyncio.Task[str] | None = None
@@ -238,8 +240,8 @@ class Launch:
         async def find_job(job_id: str) -> Job | None:
             return await self.clusters.find_running(cluster, job_id)
 
-        async def check_ticket(ticket: Ticket) -> tickets.Proof:
-            return await self.clusters.check_ticket(str(self.tag), ticket)
+        async def check_ticket(ticket: Ticket, payload: str) -> tickets.Proof:
+            return await self.clusters.check_ticket(str(self.tag), ticket, payload, self._ticket_secret)
 
         self.clusters.boarding.expect(
             Expectation(
@@ -272,7 +274,8 @@ class Launch:
         ticket = None
         if munge_uid is None:
             name = SessionPaths.of(site, self.tag).ticket_name
-            ticket = (name, tickets.file_ticket(self.clusters.ticket_key, str(self.tag)))
+            self._ticket_secret = tickets.file_secret(self.clusters.ticket_key, str(self.tag))
+            ticket = (name, self._ticket_secret)
         scheduler = self.cluster.scheduler
         result = await self.clusters.broker.submit(
             self.account.name, scheduler.submission(request), ticket=ticket

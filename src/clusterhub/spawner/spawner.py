@@ -270,7 +270,7 @@ class ClusterSpawner(Durable, Spawner):
         if not watch.is_over(self.job_id):
             return None
         self._is_over = True
-        self.clusters.boarding.forget(str(self.tag))
+        self.clusters.boarding.forget(str(self.tag), over=self.job_id)
         await self.clusters.remove_ticket(self.cluster_name, self.tag)
         explanation = await self.clusters.endings.remember(self._session, served=bool(self.endpoint))
         self.following.leave(NotStarted(SessionEnded(explanation)))
@@ -319,7 +319,7 @@ class ClusterSpawner(Durable, Spawner):
         if self._launch is not None:
             await self._launch.settle()
         self._note_submission()
-        self.clusters.boarding.forget(str(self.tag))
+        self.clusters.boarding.forget(str(self.tag), over="" if self.is_unnoted else self.job_id)
         if not self.job_id or self.cluster_name not in self.clusters.site.clusters:
             return
         if self.is_unnoted:

@@ -2,13 +2,13 @@
 
 Where the cluster has munge, the job makes a munge credential on its node: munge vouches for uid and host,
 only the hub's account can decode it, and only once. Nothing secret lies anywhere while the job waits.
-Elsewhere the ticket is a secret in a 0600 file in a 0700 directory of that person's. It is computed from a
-key of the hub's and a nonce, so that a hub that was restarted still knows the tickets of waiting jobs.
+Elsewhere there is a secret in a 0600 file in a 0700 directory of that person's. It is computed from a key of
+the hub's and a nonce, so that a hub that was restarted still knows the secrets of waiting jobs. The secret
+itself stays on the node: each ticket is a MAC by it over what the job says, and a random text.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import os
@@ -21,6 +21,8 @@ from pathlib import Path
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers import command
 from clusterhub.schedulers.model import CommandResult
+from clusterhub.session.launcher import file_mac
+from clusterhub.spawner.newest_first import NewestFirst, Overtaken
 from clusterhub.spawner.secret_files import ensure_secret, unusable
 
 UNMUNGE_TIMEOUT = 10.0
@@ -29,15 +31,22 @@ UNMUNGE_TIMEOUT = 10.0
 MOST_UNMUNGES = 8
 """Processes at once: anybody who reaches the hub can ask for one."""
 
+MOST_WAITING = 500
+"""Tickets that wait for one; a class of 200 boards within seconds."""
+
 _CLOCKS = re.compile(r"(?:Expired|Rewound) credential")
 """What unmunge says of a credential from the past, or the future, by more than it allows: 300 seconds, unless
 the site changed that. Ours is made for each claim, so it is neither unless a clock is off."""
 
-_unmunges = asyncio.Semaphore(MOST_UNMUNGES)
+_unmunges = NewestFirst(MOST_UNMUNGES, MOST_WAITING)
 
 
 class TicketRefused(ClusterhubError):
     """The ticket proves nothing: wrong, used before, too old, or not readable."""
+
+
+class Crowded(ClusterhubError):
+    """So many tickets came that this one was not looked at."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +69,25 @@ def ensure_key(path: Path) -> bytes:
         raise unusable(path, "is not hexadecimal") from None
 
 
-def file_ticket(key: bytes, tag: str) -> str:
-    """A new ticket for the session of that tag."""
+def file_secret(key: bytes, tag: str) -> str:
+    """What tickets for a new job of the session of that tag are made with: ``NONCE.SECRET``."""
     nonce = secrets.token_hex(16)
     return f"{nonce}.{_mac(key, tag, nonce)}"
 
 
-def check_file_ticket(key: bytes, tag: str, ticket: str) -> Proof:
-    """Raises TicketRefused unless this ticket was made by this hub for this tag."""
-    nonce, _, mac = ticket.partition(".")
-    if not hmac.compare_digest(_mac(key, tag, nonce).encode(), mac.encode()):
-        raise TicketRefused("The ticket is not one of this hub's for this session.")
-    return Proof()
+def check_file_ticket(key: bytes, tag: str, ticket: str, payload: str, given: str = "") -> Proof:
+    """Raises TicketRefused unless this ticket was made for that payload with a secret of this tag.
+
+    ``given`` is what `file_secret` made for the job; empty where nobody knows it any more.
+    """
+    nonce, _, rest = ticket.partition(".")
+    once, _, mac = rest.partition(".")
+    secret = _mac(key, tag, nonce)
+    if not hmac.compare_digest(file_mac(secret, once, payload).encode(), mac.encode()):
+        raise TicketRefused("The ticket is not one of this hub's for this session and claim.")
+    if given and not hmac.compare_digest(given, f"{nonce}.{secret}"):
+        raise TicketRefused("The ticket is of an earlier job of this session.")
+    return Proof(payload=payload)
 
 
 def _mac(key: bytes, tag: str, nonce: str) -> str:
@@ -85,11 +101,18 @@ def _times(fields: Mapping[str, str]) -> str:
 
 
 async def check_munge_ticket(credential: str) -> Proof:
-    """Decodes a munge credential, which uses it up. Raises TicketRefused."""
-    async with _unmunges:
-        result = await command.run(
-            ("unmunge",), environment=os.environ, timeout=UNMUNGE_TIMEOUT, max_output=65536, stdin=credential
-        )
+    """Decodes a munge credential, which uses it up. Raises TicketRefused and Crowded."""
+    try:
+        async with _unmunges.turn():
+            result = await command.run(
+                ("unmunge",),
+                environment=os.environ,
+                timeout=UNMUNGE_TIMEOUT,
+                max_output=65536,
+                stdin=credential,
+            )
+    except Overtaken:
+        raise Crowded("Too many tickets are shown at the moment.") from None
     return parse_unmunge(result)
 
 

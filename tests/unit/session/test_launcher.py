@@ -158,13 +158,16 @@ def test_the_address_that_faces_a_hub_of_ipv6_is_announced() -> None:
 
 def test_the_claim_says_who_and_where_it_is(hub: Hub, tmp_path: Path) -> None:
     ticket = tmp_path / "ticket"
-    ticket.write_text("secret\n")
+    ticket.write_text("nonce.secret\n")
     settings = {**hub.settings, "ticket": {"kind": "file", "path": str(ticket)}}
     with launcher.bind("127.0.0.1", None, HUB_URL) as listener:
         launcher.claim(settings, listener)
         port = listener.getsockname()[1]
     (claim,) = hub.claims
-    assert claim["ticket"] == {"kind": "file", "value": "secret"}
+    shown = claim.pop("ticket")
+    nonce, once, mac = shown["value"].split(".")
+    assert (shown["kind"], nonce) == ("file", "nonce")
+    assert mac == launcher.file_mac("secret", once, json.dumps(claim, sort_keys=True))
     assert (claim["job"], claim["restart"], claim["port"]) == ("17", 2, port)
     assert claim["address"] == "127.0.0.1"
     assert claim["node"] == socket.gethostname()

@@ -9,6 +9,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.cluster_fixture import cluster, cluster_path
-from tests.hub_fixture import _hub_of_somebody, live_hub, running_hub, site_text
+from tests.hub_fixture import _hub_of_somebody, hub_settings, live_hub, running_hub, site_text
 
-__all__ = ["_hub_of_somebody", "cluster", "cluster_path", "live_hub", "running_hub", "site_text"]
+__all__ = [
+    "_hub_of_somebody",
+    "cluster",
+    "cluster_path",
+    "hub_settings",
+    "live_hub",
+    "running_hub",
+    "site_text",
+]

@@ -179,10 +179,18 @@ def site_text(cluster: RealCluster) -> str:
 
 
 @pytest.fixture(scope="module")
-def live_hub(cluster: RealCluster, _hub_of_somebody: None, site_text: str) -> Iterator[LiveHub]:
+def hub_settings() -> str:
+    """Further lines of the hub's drop-in file. A file that needs some has a fixture of this name."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def live_hub(
+    cluster: RealCluster, _hub_of_somebody: None, site_text: str, hub_settings: str
+) -> Iterator[LiveHub]:
     """One hub for the tests of a file: other files take the cluster down and up again."""
     live = LiveHub(cluster, f"http://127.0.0.1:{cluster.footprint().port}", site_text)
-    hub_site.prepare()
+    hub_site.prepare(hub_settings)
     live.start()
     yield live
     live.stop()

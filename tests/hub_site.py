@@ -213,13 +213,16 @@ esac
 """A fake, for what the real command cannot be made to do: with a word in the file NAME.lie it does that."""
 
 
-def prepare() -> None:
-    """Make the broken environments and the drop-in file; begin with a hub that knows nobody."""
+def prepare(further: str = "") -> None:
+    """Make the broken environments and the drop-in file; begin with a hub that knows nobody.
+
+    ``further`` are more lines of that file.
+    """
     remove()
     CONF_D.mkdir(parents=True)
     DIRECTORY.chmod(0o755)
     hub.give_to_read(CONF_D)
-    (CONF_D / "tests.py").write_text(DROP_IN)
+    (CONF_D / "tests.py").write_text(DROP_IN + further)
     (CONF_D / "tests.py").chmod(0o644)
     STATE_DIRECTORY.mkdir(mode=0o700)
     shutil.chown(STATE_DIRECTORY, SERVICE_ACCOUNT)  # so that `clusterhub setup` is not needed for each file

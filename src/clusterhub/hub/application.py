@@ -5,7 +5,9 @@ Its requests do not touch a database that is away, and who asks has the roles th
 
 from __future__ import annotations
 
+import contextlib
 import ssl
+from pathlib import Path
 from typing import Any
 
 from jupyterhub import app
@@ -14,7 +16,7 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import HealthCheckHandler
 from jupyterhub.utils import maybe_future
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tornado.web import HTTPError
 
@@ -147,6 +149,13 @@ def with_policy(handler: type[BaseHandler]) -> type[BaseHandler]:
     return named_as(WithPolicy, handler)
 
 
+def close_to_others(url: URL) -> None:
+    """A database that is a file is its owner's only: who has a login cookie is in it."""
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        with contextlib.suppress(OSError):  # read-only just now: its directory is closed as well
+            Path(str(url.database)).chmod(0o600)
+
+
 class Hub(JupyterHub):
     """JupyterHub, that outlives its database's absence."""
 
@@ -175,7 +184,9 @@ class Hub(JupyterHub):
         clusters: Clusters = self.tornado_settings[SETTING]
         availability: Availability = self.tornado_settings[AVAILABILITY]
         availability.undo = self.db.rollback
-        availability.guard(self.db.get_bind())
+        engine = self.db.get_bind()
+        close_to_others(engine.url)
+        availability.guard(engine)
         clusters.until_database = availability.until_usable
 
     def init_handlers(self) -> None:

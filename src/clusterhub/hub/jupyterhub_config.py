@@ -39,6 +39,7 @@ from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
 from clusterhub.hub.sessions import lines_on_page
 from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
 from clusterhub.schedulers.command import wait_without_threads
+from clusterhub.session.discretion import keep_cookies_out_of_logs
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import Ending
@@ -81,6 +82,7 @@ def audit_problem(_current_user: object) -> str:
 
 
 tell_in_log_lines()
+keep_cookies_out_of_logs()
 clusters.audit.note(HubStarted(version=clusterhub.__version__))
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it

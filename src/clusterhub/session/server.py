@@ -13,6 +13,7 @@ from typing import Any
 
 from . import home, isolation, kernels
 from .certificate import AUTHORITY_VARIABLE, Certificate
+from .discretion import keep_cookies_out_of_logs
 from .following import EVENT_SCHEMA, Session
 from .launcher import NO_JUPYTER, LaunchError, persist, post, say, whereabouts
 
@@ -63,6 +64,7 @@ def serve(
     files: Mapping[str, str],
 ) -> None:
     """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
+    keep_cookies_out_of_logs()
     os.environ.update(reply["environment"])
     prepare_runtime(runtime, reply)
     token = os.environ["JUPYTERHUB_API_TOKEN"]
@@ -149,12 +151,15 @@ def server_class(
     tcp_kernels: Sequence[str],
 ) -> type[Any]:
     """Jupyter Server for this one session. Raises ImportError where there is none."""
-    from jupyter_server.base.handlers import APIHandler
+    from jupyter_server.base.handlers import APIHandler, JupyterHandler
     from jupyter_server.serverapp import ServerApp
     from jupyter_server.utils import url_path_join
     from tornado.web import authenticated
 
     scheme = scheme_with(certificate)
+    # Jupyter Server writes its token into pages of its own, such as for what is not there: the session's, by
+    # which it knows the hub, to whoever was let in. JupyterLab's pages have the browser's own instead.
+    JupyterHandler.token = ""  # type: ignore[method-assign,assignment]
 
     class SessionHandler(APIHandler):
         """``GET clusterhub/session``: what a page of ours wants to know."""

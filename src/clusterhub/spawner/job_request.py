@@ -21,6 +21,7 @@ HEREDOC = "CLUSTERHUB_LAUNCHER_ENDS_HERE"
 FILES_HEREDOC = "CLUSTERHUB_FILES_END_HERE"
 CARRIED = (
     "home.py",
+    "discretion.py",
     "deadline.py",
     "following.py",
     "certificate.py",

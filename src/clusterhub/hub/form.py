@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from clusterhub.spawner.spawner import ClusterSpawner
 
 LABELS = {"cpus": "Cores", "memory": "Memory", "gpus": "GPUs", "nodes": "Nodes", "time": "Time"}
+XSRF = "_xsrf"
+"""JupyterHub's own field, against forged requests."""
+
 NO_PROFILE = (
     '<p class="alert alert-warning">There is no profile that you may use. Ask your operators for one.</p>'
 )
@@ -109,13 +112,22 @@ def _field(key: str, limits: Range, last: Any) -> dict[str, Any]:
 def choice_from_form(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """What was chosen, from a form that holds the fields of every profile as ``profile:key``.
 
-    Still hostile: `clusterhub.spawner.options.parse_choice` reads it.
+    Still hostile, with whatever no form of ours has: `clusterhub.spawner.options.parse_choice` reads it.
     """
-    profile = next(iter(form.get("profile", [])), "")
+    profiles = list(form.get("profile", []))
+    profile = profiles[0] if profiles else ""
     prefix = f"{profile}:"
-    choice: dict[str, Any] = {"profile": profile} if profile else {}
+    choice: dict[str, Any] = {"profile": profile if len(profiles) == 1 else profiles} if profile else {}
     for name, values in form.items():
         key = name.removeprefix(prefix) if profile and name.startswith(prefix) else name
         if key in KEYS and key != "profile":
             choice[key] = list(values)
+        elif name not in ("profile", XSRF) and not _is_of_a_profile(name):
+            choice[name] = ""  # to be refused for its name, as in a link; its value may be a whole file
     return choice
+
+
+def _is_of_a_profile(name: str) -> bool:
+    """True for a field of a profile that was not chosen."""
+    profile, _, key = name.rpartition(":")
+    return bool(profile) and key in KEYS

@@ -5,12 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from tests.unit.spawner.conftest import SITE
 
 from clusterhub.hub.form import choice_from_form, options_form, render_form
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.site.loading import parse
-from clusterhub.spawner.options import parse_choice
+from clusterhub.spawner.options import ChoiceRefused, parse_choice
 
 SITE_READ = parse(SITE, Path("site.toml"))
 
@@ -51,6 +52,21 @@ def test_what_the_form_sends_is_the_choice_of_the_chosen_profile_only() -> None:
     assert choice_from_form(form) == {"profile": "interactive", "cpus": ["2"], "memory": ["8 GiB"]}
     assert parse_choice(choice_from_form(form), SITE_READ, "bob", ()).cpus == 2
     assert choice_from_form({}) == {}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"account": ["root"]},
+        {"interactive:account": ["root"]},
+        {"profile": ["interactive", "gpu"]},
+        {"cpus_file": [{"filename": "x", "body": b"x"}]},
+        {":cpus": ["1"]},
+    ],
+)
+def test_what_no_form_of_ours_has_is_refused_as_in_a_link(more: dict[str, list[Any]]) -> None:
+    with pytest.raises(ChoiceRefused):
+        parse_choice(choice_from_form({"profile": ["interactive"], **more}), SITE_READ, "bob", ())
 
 
 async def test_without_an_answer_of_the_helper_the_page_says_so() -> None:

@@ -13,6 +13,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
 from clusterhub.audit.request import begin
+from clusterhub.hub.local_peers import End, is_ours
 from clusterhub.site.addresses import is_loopback
 
 HEADER = "X-Request-Id"
@@ -36,9 +37,12 @@ class Incoming(OutputTransform):
     ) -> None:
         self._always = always or {}
         ends = ends_of(request)
-        if all(ends):
+        if ends is not None:
             # tornado believes X-Real-Ip, from whoever sends it: then anybody could be anywhere.
-            request.remote_ip = client_address(ends, request.headers.get_list("X-Forwarded-For"), trusted)
+            forwarded = request.headers.get_list("X-Forwarded-For")
+            request.remote_ip = client_address(
+                (ends[0][0], ends[1][0]), forwarded, trusted, is_proxy=bool(forwarded) and is_ours(*ends)
+            )
         self._id = begin(request.remote_ip or "").id
 
     def transform_first_chunk(
@@ -61,20 +65,24 @@ def incoming(
     return partial(Incoming, trusted=tuple(trusted), always=always)
 
 
-def ends_of(request: HTTPServerRequest) -> tuple[str, str]:
-    """The addresses of the connection's far end and of ours; empty for a socket in the file system."""
+def ends_of(request: HTTPServerRequest) -> tuple[End, End] | None:
+    """Address and port of the connection's far end and of ours; None for a socket in the file system."""
     stream = getattr(request.connection, "stream", None)
     context = getattr(request.connection, "context", None)
     far = getattr(context, "address", None)
     if stream is None or stream.socket is None or not isinstance(far, tuple):
-        return "", ""
-    return str(far[0]), str(stream.socket.getsockname()[0])
+        return None
+    near = stream.socket.getsockname()
+    return (str(far[0]), int(far[1])), (str(near[0]), int(near[1]))
 
 
-def client_address(ends: tuple[str, str], forwarded: Collection[str], trusted: Collection[str]) -> str:
+def client_address(
+    ends: tuple[str, str], forwarded: Collection[str], trusted: Collection[str], *, is_proxy: bool = True
+) -> str:
     """Whose address it is that reached us through those whom we believe.
 
     ``ends`` are the connection's addresses, theirs and ours, ``forwarded`` the values of X-Forwarded-For.
+    ``is_proxy``: a connection from this machine is our proxy's, and not somebody's who has a shell here.
     Each proxy appends the address that it was asked from; what stands before the word of one that we do not
     trust is anybody's.
     """
@@ -82,7 +90,8 @@ def client_address(ends: tuple[str, str], forwarded: Collection[str], trusted: C
     believed = {plain(each) for each in trusted}
     address, ours = (plain(each) for each in ends)
     # Our proxy runs on this machine; a connection to a machine's own address comes from that address.
-    if not (address == ours or is_loopback(address) or address in believed):
+    is_here = address == ours or is_loopback(address)
+    if not (is_proxy if is_here else address in believed):
         return address
     while words:
         word = plain(words.pop())

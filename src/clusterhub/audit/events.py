@@ -108,7 +108,8 @@ class Adopted(Event):
 class Boarded(Event):
     """A job showed its ticket.
 
-    Where it was refused, `person`, `server`, `job` and `node` are what it said of itself.
+    Where it was refused, or told to ask again (`failed`), `person`, `server`, `job` and `node` are what it
+    said of itself.
     """
 
     name = "boarding"
@@ -215,6 +216,18 @@ class Changed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Looked(Event):
+    """Somebody asked the REST API about somebody else, or about the hub, without the right to.
+
+    JupyterHub answers 404 for people whom one may not see, as if they were not there.
+    """
+
+    name = "look refused"
+    path: str
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountDisabled(Event):
     """The account of somebody with a running session was disabled; `server` is being stopped for it."""
 
@@ -259,6 +272,7 @@ EVENTS: tuple[type[Event], ...] = (
     TokenMade,
     TokenRevoked,
     Changed,
+    Looked,
     AccountDisabled,
     Repeated,
     LinesLost,

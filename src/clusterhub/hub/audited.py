@@ -20,6 +20,7 @@ from clusterhub.audit.events import (
     Changed,
     Entered,
     Event,
+    Looked,
     StartAsked,
     StopAsked,
     TokenMade,
@@ -28,6 +29,12 @@ from clusterhub.audit.events import (
 from clusterhub.audit.log import AuditLog
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+
+UNLOGGED = frozenset({"X-Xsrftoken", "Referer"})
+"""Headers that JupyterHub would log of a request that failed: a secret of the page, and an address that may
+have one in it."""
+
+FORBIDDEN, NOT_FOUND = 403, 404
 
 DECIDED = (302, 403)
 """HTTP status of a request to be let into a server that was decided."""
@@ -129,6 +136,20 @@ def _changed(answered: Answered, found: Mapping[str, str]) -> Event | None:
     )
 
 
+def _looked(answered: Answered, found: Mapping[str, str]) -> Event | None:
+    person = found.get("person") or ""
+    # Of one's own that is not there, or of nobody in particular, 404 is no refusal.
+    if answered.status != FORBIDDEN and (answered.status != NOT_FOUND or person in ("", answered.who)):
+        return None
+    return Looked(
+        who=answered.who,
+        person=person,
+        outcome=REFUSED,
+        path=unquote(answered.path),
+        status=answered.status,
+    )
+
+
 def _nothing(_answered: Answered, _found: Mapping[str, str]) -> Event | None:
     return None
 
@@ -152,6 +173,8 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", r"api/oauth2/token", _nothing),
     # Jobs: those events are noted where they are judged.
     ("POST", r"api/clusterhub/(?:claim|ready|time)", _nothing),
+    ("GET", r"api/(?:users|shares|clusterhub/(?:sessions|endings))/(?P<person>[^/]+)(?:/.*)?", _looked),
+    ("GET", r"api/.*", _looked),
     # Whatever else changes something.
     ("*", rf"{_USER}(?:/.*)?", _changed),
     ("*", r"api/.*", _changed),
@@ -210,6 +233,8 @@ def auditing(audit: AuditLog, log: Callable[[Any], None] = log_request) -> Calla
                 audit.note(event)
         except Exception:  # the answer is out already; whatever is wrong here must not spoil the connection
             logging.getLogger("clusterhub").exception("A request is missing in the audit log")
+        for name in UNLOGGED & set(handler.request.headers):
+            del handler.request.headers[name]
         log(handler)
 
     return note_and_log

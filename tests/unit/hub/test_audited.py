@@ -46,6 +46,10 @@ def told(method: str, path: str, **rest: object) -> dict[str, object] | None:
         ("DELETE", "api/groups/x/users", {"status": 200}, {"path": "api/groups/x/users", "person": ""}),
         ("POST", "api/shutdown", {"status": 403}, {"event": "change asked", "outcome": "refused"}),
         ("PATCH", "api/users/bob/server", {"status": 200}, {"event": "change asked", "person": "bob"}),
+        ("GET", "api/users/bob", {"status": 404}, {"event": "look refused", "person": "bob"}),
+        ("GET", "api/users/bob/tokens", {"status": 403, "who": ""}, {"event": "look refused", "who": ""}),
+        ("GET", "api/clusterhub/endings/bob/x", {"status": 404}, {"person": "bob", "outcome": "refused"}),
+        ("GET", "api/proxy", {"status": 403}, {"event": "look refused", "path": "api/proxy"}),
     ],
 )
 def test_what_changes_something_is_noted(
@@ -62,6 +66,7 @@ def test_what_changes_something_is_noted(
     [
         ("GET", "home", {}),
         ("GET", "api/users/bob", {}),
+        ("GET", "api/clusterhub/endings/alice", {"status": 404}),
         ("GET", "spawn/alice", {"status": 200}),
         ("GET", "spawn/alice", {"status": 302, "location": "/hub/spawn-pending/alice"}),
         ("POST", "login", {"status": 403}),  # noted where it is judged, with the reason

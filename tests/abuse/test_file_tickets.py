@@ -69,7 +69,7 @@ def said_to(demo: Demo, body: dict[str, Any]) -> str:
         ]
 
     assert answer.code == 403
-    assert wait_until(is_noted, 10)
+    assert wait_until(is_noted, 30)
     return said
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from tests import hub_site
+from tests.fault.on_slurm import until
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import hub as hub_module
 from tests.real_cluster import processes
@@ -58,9 +59,15 @@ async def told(
         await asyncio.wait_for(poll(), PATIENCE)
     except asyncio.TimeoutError:
         raise AssertionError(f"of {server} it is said: {ending}") from None
-    async with walk.http.get(f"{walk.url}/user/bob/{server}/lab") as answer:
-        page = html.unescape(await answer.text())
-    assert ending["what"] in page
+    page = ""
+
+    async def says_so() -> bool:  # not while the server is still being stopped
+        nonlocal page
+        async with walk.http.get(f"{walk.url}/user/bob/{server}/lab") as answer:
+            page = html.unescape(await answer.text())
+        return ending["what"] in page
+
+    await until(says_so)
     assert ending["next"] in page
     assert BUTTON in page
     assert all(line in page for line in ending["log"])

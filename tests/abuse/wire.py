@@ -1,22 +1,25 @@
-"""What goes over this machine's network, captured and put together again."""
+"""What goes over the gateway's network, captured there and put together again."""
 
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.real_cluster import RealCluster
+from tests.real_cluster.layout import HUB_PORT
+
 CAPTURE = """
 import ctypes, os, select, socket, struct, sys
 ETH_P_ALL, SOL_PACKET, PACKET_STATISTICS, SO_ATTACH_FILTER, SO_RCVBUFFORCE = 3, 263, 6, 26, 33
+front = int(sys.argv[2])
 program = [
-    (0x28, 0, 0, 12), (0x15, 0, 3, 0x0800),  # IPv4
-    (0x30, 0, 0, 23), (0x15, 0, 1, 6),  # TCP
-    (0x06, 0, 0, 1 << 18), (0x06, 0, 0, 0),
+    (0x28, 0, 0, 12), (0x15, 0, 7, 0x0800),  # IPv4
+    (0x30, 0, 0, 23), (0x15, 0, 5, 6),  # TCP
+    (0xB1, 0, 0, 14), (0x48, 0, 0, 14), (0x15, 2, 0, front), (0x48, 0, 0, 16), (0x15, 0, 1, front),
+    (0x06, 0, 0, 0), (0x06, 0, 0, 1 << 18),
 ]
 text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in program))
 os.nice(-20)
@@ -33,7 +36,7 @@ with open(sys.argv[1], "wb") as out:
         out.write(struct.pack("!I", len(frame)) + frame)
 print("missed", struct.unpack("II", wire.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1])
 """
-"""Every TCP segment of every interface, loopback too (packet(7), bpf); needs root."""
+"""Every TCP segment of every interface, loopback too, but those of the proxy's own port (packet(7))."""
 
 IPV4 = 0x0800
 TCP = 6
@@ -70,23 +73,16 @@ Ends = tuple[str, int, str, int]
 
 
 @contextmanager
-def capture(file: Path) -> Iterator[None]:
-    """While this holds all that goes over this machine's interfaces is written into that file."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CAPTURE, str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def capture(cluster: RealCluster, file: Path) -> Iterator[None]:
+    """While this holds what goes over the gateway's interfaces is written down; not what browsers say."""
+    process = cluster.popen("gateway", ["/usr/bin/python3", "-c", CAPTURE, str(file), str(HUB_PORT)])
     assert process.stdout is not None
     assert process.stdout.readline() == "listening\n"
     try:
         yield
     finally:
         missed, _ = process.communicate("")
-    # What was missed matters where it leaves a gap in what is looked at: see `Stream`.
-    assert missed.startswith("missed"), missed
+    assert missed.startswith("missed"), missed  # what is missed matters where it leaves a gap: see `Stream`
 
 
 def streams(file: Path) -> dict[Ends, Stream]:

@@ -135,12 +135,15 @@ async def test_a_stop_through_the_hub_is_told_as_that_and_is_no_failure_on_the_p
 HOLD_MEMORY = "import time; held = bytearray(600 * 2**20); time.sleep(3)"
 """Long enough for the scheduler to see it."""
 
-TOO_MUCH_MEMORY = """
-import os
-# When memory is short, the kernel is to end the server first, and not only this process.
-open(f"/proc/{os.getppid()}/oom_score_adj", "w").write("1000")
-more = bytearray(4 * 2**30)
-"""
+TOO_MUCH_MEMORY = "more = bytearray(4 * 2**30)"
+
+
+async def end_server_first(hub: LiveHub, walk: Walk, name: str) -> None:
+    """When memory is short, the node is to end the session's server, and not only a kernel."""
+    asked = await walk.run_cell("import os, socket; print(socket.gethostname(), os.getppid())", name)
+    node, server = asked[0].split()
+    done = hub.cluster.run(node, ["sh", "-c", f"echo 1000 >/proc/{server}/oom_score_adj"])
+    assert done.returncode == 0, done.stderr
 
 
 async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: Walk) -> None:
@@ -154,6 +157,7 @@ async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: W
     hub.cancel(jobs["operator"])
     with contextlib.suppress(Exception):  # the server goes before it can answer
         await bob.run_cell("import os; os.kill(os.getppid(), 9)", "signal")
+    await end_server_first(hub, bob, "memory")
     await bob.run_cell(HOLD_MEMORY, "memory")
     with contextlib.suppress(Exception):
         await bob.run_cell(TOO_MUCH_MEMORY, "memory")

@@ -65,7 +65,7 @@ DIES = (
     Fault(
         "An environment without Jupyter",
         "The environment on the node has no working Jupyter in it",
-        "No module named 'jupyterhub'",
+        "No module named 'jupyter_core'",
     ),
     Fault(
         "An environment that dies at once",

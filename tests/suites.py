@@ -14,7 +14,7 @@ ORDER = ("unit", "docs", "lint", "contract", "environments", "cluster", "browser
 
 
 SHARES = ("faults", "cluster", "rest")
-"""What can run side by side, the first two each on a cluster of its own; about the same time each."""
+"""What can run side by side, each on a cluster of its own; about the same time each."""
 
 
 def suite_of(path: Path) -> str:
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--share",
         choices=SHARES,
-        help="only the faults on the real cluster, only its other tests, or only the rest",
+        help="only faults on the real cluster, only its other tests without a browser, or the rest",
     )
 
 
@@ -51,9 +51,10 @@ def _is_on_cluster(item: pytest.Item) -> bool:
 
 
 def _share_of(item: pytest.Item) -> str:
-    if not _is_on_cluster(item):
+    suite = suite_of(Path(item.location[0]))
+    if not _is_on_cluster(item) or suite == "browser":
         return "rest"
-    return "faults" if suite_of(Path(item.location[0])) == "fault" else "cluster"
+    return "faults" if suite == "fault" else "cluster"
 
 
 class _Suites:

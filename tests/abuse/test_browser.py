@@ -82,6 +82,7 @@ def page(alices: tuple[BrowserContext, Person]) -> Iterator[Page]:
     """One more tab of Alice's browser."""
     page = alices[0].new_page()
     yield page
+    page.goto("about:blank")  # Chromium may not close a page that is still on its way to another
     page.close()
 
 
@@ -171,12 +172,12 @@ def test_another_host_in_a_request_leads_nowhere_else(front: Front) -> None:
             assert b"evil" not in body, path
 
 
-@pytest.mark.parametrize("leads", ELSEWHERE_IN_DISGUISE)
-def test_no_link_through_the_hub_leads_out_of_it(page: Page, front: Front, leads: str) -> None:
+def test_no_link_through_the_hub_leads_out_of_it(page: Page, front: Front) -> None:
     """With `_validate_next_url` of JupyterHub left out, all of the first ones do."""
-    for path in (f"/hub/login?next={quote(leads)}", f"/hub/spawn?next={quote(leads)}"):
-        page.goto(path, wait_until="commit")
-        assert urlsplit(page.url).netloc == urlsplit(front.url).netloc
+    for leads in ELSEWHERE_IN_DISGUISE:
+        for path in (f"/hub/login?next={quote(leads)}", f"/hub/spawn?next={quote(leads)}"):
+            page.goto(path)
+            assert urlsplit(page.url).netloc == urlsplit(front.url).netloc, leads
 
 
 @pytest.mark.usefixtures("lab")

@@ -68,11 +68,12 @@ def test_each_test_belongs_to_one_share(tests: Path) -> None:
         "def test_on_cluster(cluster): pass\n"
         "def test_on_each(engine): pass\n"
     )
-    (tests / "fault").mkdir()
-    (tests / "fault" / "test_fault.py").write_text(
-        "import pytest\n@pytest.fixture\ndef cluster(): pass\n"
-        "def test_fault(cluster): pass\ndef test_local(): pass\n"
-    )
+    for name in ("fault", "browser"):
+        (tests / name).mkdir()
+        (tests / name / f"test_{name}.py").write_text(
+            "import pytest\n@pytest.fixture\ndef cluster(): pass\n"
+            f"def test_{name}(cluster): pass\ndef test_local(): pass\n"
+        )
     done = {share: run(tests, f"--share={share}") for share in ("faults", "cluster", "rest")}
     assert {code for code, _ in done.values()} == {0}
 
@@ -82,3 +83,4 @@ def test_each_test_belongs_to_one_share(tests: Path) -> None:
     assert share_of("test_fault") == ["faults"]
     assert share_of("test_on_cluster") == share_of("test_on_each[slurm]") == ["cluster"]
     assert share_of("test_on_each[local]") == share_of("test_local") == share_of("test_abuse") == ["rest"]
+    assert share_of("test_browser") == ["rest"]

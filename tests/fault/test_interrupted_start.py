@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.fault.conftest import Demo, until
-from tests.fault.visits import is_ready
+from tests.fault.visits import is_ready, shows
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -34,6 +34,8 @@ async def test_a_start_goes_on_when_the_hub_is_killed_after(moment: str, demo: D
         os.kill(demo.pid("jupyterhub"), signal.SIGKILL)
 
         await until(lambda: is_ready(walk))
+        # Until then the page that the proxy shows in its place loads itself again.
+        await until(lambda: shows(walk, "jupyter-config-data"))
         printed, _ = await walk.run_cell("print(6 * 7)")
         assert printed == "42\n"
         assert len(demo.jobs) == 1

@@ -43,7 +43,7 @@ class Surveying:
         self._survey: Survey | None = None
         self._surveyed_at = 0.0
         self._tried_at = -INTERVAL_AT_MOST
-        self._failures = 0
+        self._pause = INTERVAL
         self._under_way: asyncio.Task[None] | None = None
 
     async def survey(self, patience: float) -> Survey | None:
@@ -69,13 +69,13 @@ class Surveying:
         commands = self._scheduler.survey()
         if commands is None:
             return False
-        pause = min(INTERVAL * 2**self._failures, INTERVAL_AT_MOST)
         now = self._now()
-        return now - self._tried_at >= pause and self._budget.delay(now, leave=len(commands)) <= 0
+        return now - self._tried_at >= self._pause and self._budget.delay(now, leave=len(commands)) <= 0
 
     async def _look(self) -> None:
         commands = self._scheduler.survey() or ()
         began, self._tried_at = self._time(), self._now()
+        self._pause = min(2 * self._pause, INTERVAL_AT_MOST)  # unless it succeeds
         try:
             answers = []
             for argv in commands:
@@ -84,12 +84,10 @@ class Surveying:
             # A line for each of thousands of nodes takes longer to read than the hub's loop may be held up.
             self._survey = await asyncio.to_thread(self._scheduler.parse_survey, answers, began)
             self._surveyed_at = self._now()
-            self._failures = 0
+            self._pause = INTERVAL
         except ClusterhubError as error:
             log.warning("What is free in the cluster cannot be told: %s", error)
-            self._failures += 1
         except Exception:
             log.exception("The cluster could not be surveyed")
-            self._failures += 1
         finally:
             self._under_way = None

@@ -115,6 +115,18 @@ async def test_after_failures_it_is_asked_more_and_more_rarely_and_what_is_old_i
     assert await cluster.survey() is None
 
 
+async def test_a_month_of_failures_keeps_nobody_from_asking() -> None:
+    """A pause that is doubled without a bound is no number any more after a week."""
+    cluster = Cluster()
+    cluster.answers = [CommandResult(1, "", "Unable to contact slurm controller")] * 3
+    for _ in range(1100):
+        cluster.now += INTERVAL_AT_MOST
+        assert await cluster.survey() is None
+    cluster.answers = recorded()
+    cluster.now += INTERVAL_AT_MOST
+    assert await cluster.survey() is not None
+
+
 async def test_it_waits_where_the_scheduler_has_been_asked_enough() -> None:
     cluster = Cluster()
     spent = Budget(20, 10, cluster.now)

@@ -23,6 +23,7 @@ from tornado.web import HTTPError
 from clusterhub.hub.activity import note_activity
 from clusterhub.hub.availability import WORDS, Availability
 from clusterhub.hub.database import bound_answers, is_outage
+from clusterhub.hub.handler_names import named_as
 from clusterhub.hub.operators import following
 from clusterhub.hub.page_policy import NONCE, new_nonce, origin_of, page_policy, session_origins
 from clusterhub.hub.session_client import SessionClient
@@ -110,13 +111,6 @@ def gated(handler: type[BaseHandler]) -> type[BaseHandler]:
             self.parsed_scopes: dict[str, object] = {}
 
     return named_as(Gated, handler)
-
-
-def named_as(made: type[BaseHandler], handler: type[BaseHandler]) -> type[BaseHandler]:
-    """What was made of a handler, under the handler's name, as logs and errors show it."""
-    made.__name__ = made.__qualname__ = handler.__name__
-    made.__doc__, made.__module__ = handler.__doc__, handler.__module__
-    return made
 
 
 def with_policy(handler: type[BaseHandler]) -> type[BaseHandler]:

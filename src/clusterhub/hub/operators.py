@@ -15,6 +15,7 @@ from jupyterhub.user import User
 
 from clusterhub.audit.events import RightGiven, RightTaken
 from clusterhub.audit.log import AuditLog
+from clusterhub.hub.handler_names import named_as
 from clusterhub.privileged.helper.accounts import find_account, groups_of
 from clusterhub.site.people import listed
 from clusterhub.site.schema import Site
@@ -159,6 +160,4 @@ def following(handler: type[BaseHandler]) -> type[BaseHandler]:
                 scopes = without_entry(self.get_token(), self.expanded_scopes)
                 self.expanded_scopes, self.parsed_scopes = scopes, parse_scopes(scopes)
 
-    Following.__name__ = Following.__qualname__ = handler.__name__
-    Following.__doc__, Following.__module__ = handler.__doc__, handler.__module__
-    return Following
+    return named_as(Following, handler)

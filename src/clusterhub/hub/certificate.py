@@ -51,8 +51,11 @@ def check_certificate(site: Site, now: datetime | None = None) -> tuple[str, ...
     Raises ClusterhubError where browsers would refuse it, or the proxy could not use it.
     """
     front = front_of(site)
-    if front is None:
-        return ()
+    return () if front is None else check_front(site, front, now)
+
+
+def check_front(site: Site, front: Front, now: datetime | None = None) -> tuple[str, ...]:
+    """The same of files that were read."""
     chain = _chain(site, front.chain)
     _check_key(site, chain, front.key)
     _check_names(site, chain[0])
@@ -123,16 +126,17 @@ def _check_key(site: Site, chain: list[x509.Certificate], content: bytes) -> Non
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     ours = key.public_key().public_bytes(*form)
     fits = [certificate.public_key().public_bytes(*form) == ours for certificate in chain]
-    if not fits[0]:
-        order = any(fits)
+    if not any(fits):
         raise ClusterhubError(
-            "The hub's own certificate is not the first in its file."
-            if order
-            else "The key is not that of the certificate.",
-            where=_where(site, "certificate" if order else "certificate_key"),
-            next="Put it first, and then those of its issuers."
-            if order
-            else "Name the two files that were made together.",
+            "The key is not that of the certificate.",
+            where=where,
+            next="Name the two files that were made together.",
+        )
+    if not fits[0]:
+        raise ClusterhubError(
+            "The hub's own certificate is not the first in its file.",
+            where=_where(site, "certificate"),
+            next="Put it first, and then those of its issuers.",
         )
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from urllib.parse import urlsplit
 
 from clusterhub.errors import ClusterhubError
-from clusterhub.hub.certificate import Front, check_certificate, front_of
+from clusterhub.hub.certificate import Front, check_front, front_of
 from clusterhub.site.derived import HTTPS_PORT
 from clusterhub.site.schema import Site
 
@@ -70,12 +70,13 @@ async def watch_certificate(site: Site, say: Callable[[str], None], take_up: Cal
     if site.hub.certificate is None:
         return
     loop = asyncio.get_running_loop()
+    now: Front | None = None
     seen: Front | None = None
     told, remind_at = "", 0.0
     while True:
         try:
             now = front_of(site)
-            problem, warnings = "", check_certificate(site)
+            problem, warnings = "", check_front(site, now) if now is not None else ()
         except ClusterhubError as error:
             problem, warnings = str(error), ()
         if not problem and now != seen:

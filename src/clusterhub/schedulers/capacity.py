@@ -171,14 +171,13 @@ class Survey:
         """The nodes such a job may have now, each with whether it must be empty, and its limit of CPUs."""
         until = self.taken_at + wish.time_seconds
         kept: set[str] = set()
-        own: frozenset[str] | None = None
+        own: frozenset[str] | None = frozenset() if wish.reservation is not None else None
         for each in self.reservations:
             if each.name == wish.reservation:
-                own = each.nodes if each.overlaps(self.taken_at, self.taken_at + 1) else frozenset()
+                if each.overlaps(self.taken_at, self.taken_at + 1):
+                    own = each.nodes
             elif each.overlaps(self.taken_at, until):
                 kept |= each.nodes
-        if wish.reservation is not None and own is None:
-            own = frozenset()
         for node in self.nodes:
             there = [each for each in wanted if each.name in node.partitions and each.takes_jobs]
             if not there or not all(node.features & alternatives for alternatives in required):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from clusterhub.schedulers.capacity import Amount, Node, Partition, Reservation
@@ -24,6 +24,9 @@ _UNLIMITED = frozenset({"", "UNLIMITED", "NONE", "INFINITE", "N/A"})
 
 TAKING = frozenset({"IDLE", "MIXED", "ALLOCATED", "COMPLETING"})
 """The base states of a node that takes jobs, as soon as there is room."""
+
+MARKS = "*~#!%$@^-"
+"""Single letters behind a state that say a flag once more (sinfo(1), "NODE STATE CODES")."""
 
 CLOSED = frozenset(
     {
@@ -101,8 +104,7 @@ def _node(values: Mapping[str, str]) -> Node:
     memory = int(values["RealMemory"]) - int(values.get("MemSpecLimit") or 0)
     given = int(values["AllocMem"])
     there, used = read_gpus(values.get("Gres", "")), read_gpus(values.get("GresUsed", ""))
-    state, *flags = re.split(r"\+", values["State"].rstrip("*~#!%$@^-"))
-    flags = [flag.rstrip("*~#!%$@^-") for flag in flags]
+    state, *flags = (word.rstrip(MARKS) for word in values["State"].split("+"))
     answering = "*" not in values["State"]
     return Node(
         name=values["NodeName"],
@@ -155,8 +157,5 @@ def _names(text: str) -> frozenset[str] | None:
     return None if text in _ALL else frozenset(filter(None, text.split(",")))
 
 
-def _limit(text: str, read: object) -> int | None:
-    if text in _UNLIMITED or not callable(read):
-        return None
-    value = read(text)
-    return None if value is None else int(value)
+def _limit(text: str, read: Callable[[str], int | None]) -> int | None:
+    return None if text in _UNLIMITED else read(text)

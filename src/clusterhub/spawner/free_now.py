@@ -17,15 +17,10 @@ PATIENCE = 1.0
 async def free_now(clusters: Clusters, profiles: Sequence[Profile]) -> Mapping[str, str]:
     """A sentence for each profile of which something can be told, by its name."""
     names = sorted({profile.cluster for profile in profiles})
-    surveys = await asyncio.gather(
-        *(clusters.at_rest(name).watch.surveying.survey(PATIENCE) for name in names)
-    )
-    told = {}
-    for profile in profiles:
-        words = sentence(dict(zip(names, surveys, strict=True))[profile.cluster], profile)
-        if words:
-            told[profile.name] = words
-    return told
+    found = await asyncio.gather(*(clusters.at_rest(name).watch.surveying.survey(PATIENCE) for name in names))
+    surveys = dict(zip(names, found, strict=True))
+    told = {profile.name: sentence(surveys[profile.cluster], profile) for profile in profiles}
+    return {name: words for name, words in told.items() if words}
 
 
 def sentence(survey: Survey | None, profile: Profile) -> str:

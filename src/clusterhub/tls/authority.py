@@ -55,19 +55,12 @@ class Authority:
     def new(cls) -> Authority:
         """A new one, that nobody trusts yet."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("clusterhub")
         now = datetime.datetime.now(datetime.timezone.utc)
         certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - EARLIER)
-            .not_valid_after(now + AUTHORITY_LIFETIME)
+            _unsigned(key, now - EARLIER, now + AUTHORITY_LIFETIME)
+            .issuer_name(_name("clusterhub"))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
         return cls(key, certificate)
@@ -111,19 +104,16 @@ class Authority:
         now = datetime.datetime.now(datetime.timezone.utc)
         end = self.certificate.not_valid_after_utc
         certificate = (
-            x509.CertificateBuilder()
-            # What counts is the alternative name; a common name has room for 64 characters.
-            .subject_name(_name("clusterhub"))
+            _unsigned(
+                key,
+                max(now - EARLIER, self.certificate.not_valid_before_utc),
+                end if lifetime is None else min(now + lifetime, end),
+            )
             .issuer_name(self.certificate.subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(max(now - EARLIER, self.certificate.not_valid_before_utc))
-            .not_valid_after(end if lifetime is None else min(now + lifetime, end))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
             .add_extension(x509.SubjectAlternativeName([_alternative(name)]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
             )
@@ -146,6 +136,21 @@ class Authority:
             and _alternative(name) in list(names)
             and certificate.not_valid_after_utc > until
         )
+
+
+def _unsigned(
+    key: ec.EllipticCurvePrivateKey, begin: datetime.datetime, end: datetime.datetime
+) -> x509.CertificateBuilder:
+    """What all certificates have. Their name is in the extensions: a common name has room for 64 letters."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name("clusterhub"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
 
 
 def _name(text: str) -> x509.Name:

@@ -1,4 +1,4 @@
-"""What a ticket vouches for: munge's, and one that is made from a file; and whose turn it is to be looked at."""
+"""What a ticket vouches for, be it of munge or of a file; and whose turn it is to be looked at."""
 
 import asyncio
 from pathlib import Path

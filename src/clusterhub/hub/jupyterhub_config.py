@@ -32,6 +32,8 @@ from clusterhub.hub.notices import notices
 from clusterhub.hub.operators import SETTING as OPERATORS
 from clusterhub.hub.operators import Operators
 from clusterhub.hub.own_api import OwnApi
+from clusterhub.hub.own_files import HANDLERS as OWN_FILES
+from clusterhub.hub.own_files import address
 from clusterhub.hub.page_policy import MarkedScripts, cookie_options, headers_of_every_answer
 from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
@@ -94,7 +96,7 @@ add_to_list(
     c,
     "JupyterHub",
     "extra_handlers",
-    [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *UNANSWERED_HANDLERS],
+    [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *UNANSWERED_HANDLERS, *OWN_FILES],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])
 operators = Operators(site, clusters.audit)
@@ -144,5 +146,6 @@ add_to_table(
         "clusterhub_choice": choice_on_page,
         "clusterhub_notices": notices_on_page,
         "clusterhub_audit_problem": audit_problem,
+        "clusterhub_static": address(f"{site.hub.prefix}hub/"),
     },
 )

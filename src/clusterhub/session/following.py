@@ -1,4 +1,4 @@
-"""How long this session lasts and what ails its home directory: found out, and told to its pages."""
+"""How long this session lasts, what ails its home, what operators say: found out, and told to its pages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from . import home
 from .deadline import Deadline
 from .launcher import VERSION, job_identity, post, say
+from .usage import INTERVAL, Meter
 
 EVENT = "urn:clusterhub:session"
 """The event by which open pages learn that the session's end is near, or is not any more."""
@@ -21,13 +22,15 @@ EVENT_SCHEMA = {
     "$id": EVENT,
     "version": "1",
     "title": "The session's remaining time",
-    "description": "Sent to open pages while the end of the session is near, and when it is not any more.",
+    "description": "Sent to open pages while the end of the session is near, and when it is not any more; "
+    "and when operators have said something.",
     "type": "object",
     "required": ["remaining_s", "warn", "save"],
     "properties": {
         "remaining_s": {"type": ["number", "null"], "description": "Seconds; null where no end is known."},
         "warn": {"type": "boolean", "description": "The end is near."},
         "save": {"type": "boolean", "description": "Now is a moment to save what is open."},
+        "messages": {"type": "array", "description": "What operators say: each has id and text."},
     },
 }
 
@@ -51,6 +54,8 @@ class Session:
         self.deadline.learn(remaining, now, now)
         self.home = os.path.expanduser("~")
         self.home_problem = home.problem_of(self.home)
+        self.meter = Meter(job_identity(os.environ)[0])
+        self.messages: list[dict[str, str]] = []
         self._warned = False
         self._unanswered = False
         self._woken = asyncio.Event()
@@ -70,6 +75,7 @@ class Session:
             "warn_before_s": self.deadline.lead,
             "warn": self.deadline.is_near(now),
             "home": self.home_problem,
+            "messages": self.messages,
         }
 
     async def look_at_home(self) -> None:
@@ -93,6 +99,19 @@ class Session:
             if not self._warned or before is None or after is None or abs(after - before) > MOVED:
                 self._tell()
 
+    async def report(self) -> None:
+        """Tells the hub what the session uses, each time that this has changed. Does not return."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await loop.run_in_executor(None, self.meter.look)
+            if self.meter.is_news:
+                before = self.deadline.ends
+                await self._ask()
+                after = self.deadline.ends
+                if before is not None and after is not None and abs(after - before) > MOVED:
+                    self._woken.set()  # it is to wait for another moment now
+            await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
+
     async def _wait(self, seconds: float | None) -> None:
         if seconds is not None and not self._warned:
             seconds += random.uniform(0, SPREAD)  # noqa: S311 - so that not all sessions of a course ask at once
@@ -106,22 +125,36 @@ class Session:
         now = time.monotonic()
         near, save = self.deadline.is_near(now), self.deadline.take_save(now)
         if near or self._warned:
-            remaining = self.deadline.remaining(now)
             if near and not self._warned:
-                say("the session ends in %d s; open pages are warned" % (remaining or 0))
-            self._emit(schema_id=EVENT, data={"remaining_s": remaining, "warn": near, "save": save})
+                say("the session ends in %d s; open pages are warned" % (self.deadline.remaining(now) or 0))
+            self._send(near, save=save)
         self._warned = near
+
+    def _send(self, near: bool, *, save: bool) -> None:
+        remaining = self.deadline.remaining(time.monotonic())
+        told = {"remaining_s": remaining, "warn": near, "save": save, "messages": self.messages}
+        self._emit(schema_id=EVENT, data=told)
 
     async def _ask(self) -> None:
         """Has the hub say how long the job still has."""
         job, restart = job_identity(os.environ)
-        said = {"version": VERSION, "tag": self.settings["tag"], "job": job, "restart": restart}
+        said: dict[str, Any] = {
+            "version": VERSION,
+            "tag": self.settings["tag"],
+            "job": job,
+            "restart": restart,
+        }
+        used = self.meter.now
+        if used is not None:
+            said["usage"] = used
         asked = time.monotonic()
+        self.meter.told(used)
         try:
             answer = await asyncio.get_running_loop().run_in_executor(
                 None, post, self.settings, "time_url", said, self.token, ASK_TIMEOUT
             )
             remaining, seen_ago = answer["remaining_s"], answer["seen_s_ago"]
+            messages = list(answer.get("messages", ()))
         except (OSError, ValueError, KeyError, TypeError) as error:
             if not self._unanswered:
                 say(
@@ -132,3 +165,7 @@ class Session:
             return
         self._unanswered = False
         self.deadline.learn(remaining, time.monotonic(), asked - seen_ago)
+        if messages != self.messages:
+            self.messages = messages
+            if self._emit is not None:
+                self._send(self._warned, save=False)

@@ -190,6 +190,7 @@ def server_class(
             if self.event_logger is not None:
                 self.event_logger.register_event_schema(EVENT_SCHEMA)
                 self.io_loop.add_callback(session.follow, self.event_logger.emit)
+            self.io_loop.add_callback(session.report)
             return True
 
         def _get_urlparts(self, *words: Any, **options: Any) -> Any:

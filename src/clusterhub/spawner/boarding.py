@@ -31,6 +31,10 @@ LAST_PORT = 65535
 MAX_RESTART = 2**31
 """Beyond what any scheduler counts to."""
 
+MOST_MEMORY = 2**50
+MOST_MILLICORES = 10**8
+"""What a session may say that it uses on one node; no node has as much."""
+
 MOST_SHOWN = 1000
 """Tickets that one session may show: a few for each try, even of a hub that is away for long."""
 
@@ -91,6 +95,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a session says that its job uses on its node: bytes, and thousandths of a core."""
+
+    memory: int
+    millicores: int
+
+
+@dataclass(frozen=True)
 class Question:
     """What a session says when it asks how long its job still has; its token is the proof."""
 
@@ -98,6 +110,8 @@ class Question:
     tag: str
     job: str
     restart: int
+    usage: Usage | None = None
+    """None where it has not looked yet, or was submitted by a version that does not."""
 
 
 def parse_claim(body: object) -> Claim:
@@ -116,8 +130,18 @@ def parse_ready(body: object) -> Ready:
 
 def parse_question(body: object) -> Question:
     """Reads a question. Raises Refused for anything that is not exactly one."""
-    question: Question = _exactly(Question, body)
+    given = {"usage": None, **body} if isinstance(body, dict) else body
+    question: Question = _exactly(Question, given, usage=_parse_usage)
     return question
+
+
+def _parse_usage(body: object) -> Usage | None:
+    if body is None:
+        return None
+    usage: Usage = _exactly(Usage, body)
+    if not (0 <= usage.memory <= MOST_MEMORY and 0 <= usage.millicores <= MOST_MILLICORES):
+        raise Refused("No node has or uses so much.")
+    return usage
 
 
 def _check_endpoint(said: Claim | Ready) -> None:

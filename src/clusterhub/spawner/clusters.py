@@ -30,6 +30,8 @@ from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
 from clusterhub.spawner.job_request import SessionPaths
+from clusterhub.spawner.operator_messages import FILE as MESSAGES_FILE
+from clusterhub.spawner.operator_messages import OperatorMessages
 from clusterhub.spawner.reach import Nodes
 from clusterhub.spawner.tags import Tag
 
@@ -113,6 +115,7 @@ class Clusters:
         self.nodes = Nodes()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
+        self.messages = OperatorMessages(self.state_directory / MESSAGES_FILE)
         self._clusters = {
             name: RunningCluster(name, scheduler, self._watch(cluster, scheduler), munge_uid(cluster))
             for name, cluster in site.clusters.items()

@@ -23,6 +23,7 @@ CARRIED = (
     "home.py",
     "discretion.py",
     "deadline.py",
+    "usage.py",
     "following.py",
     "certificate.py",
     "isolation.py",

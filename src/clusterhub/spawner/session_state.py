@@ -10,6 +10,7 @@ from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.model import Job, JobState, Snapshot
 from clusterhub.spawner.absence import Absence
 from clusterhub.spawner.time_left import seconds_left
+from clusterhub.spawner.usage import Used
 from clusterhub.spawner.waiting import waiting_message
 
 STATES = ("submitting", "queued", "starting", "running", "suspended", "ending", "unknown")
@@ -34,6 +35,8 @@ class SessionState:
     """Why it waits, in a person's words; empty where it does not, or nobody knows."""
     snapshot: Snapshot
     now: float
+    used: Used | None = None
+    """What it says that it uses; None where it has not lately."""
 
     @property
     def remaining(self) -> float | None:
@@ -63,6 +66,7 @@ class SessionState:
             "ends_at": job.ends_at if job else None,
             "remaining_s": None if remaining is None else round(remaining),
             "restarts": job.restarts if job else 0,
+            "used": self.used.as_json() if self.used else None,
             "seen_at": self.snapshot.taken_at,
             "error": None
             if error is None
@@ -84,6 +88,7 @@ def session_state(
     snapshot: Snapshot,
     now: float,
     absence: Absence | None = None,
+    used: Used | None = None,
 ) -> SessionState:
     """What is to be said of a session that runs or starts. Pure.
 
@@ -114,6 +119,7 @@ def session_state(
         why=reason.why if reason else "",
         snapshot=snapshot,
         now=now,
+        used=used if state in ("starting", "running") else None,
     )
 
 

@@ -30,6 +30,7 @@ from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
 from clusterhub.spawner.restored_server import RestoredServer
 from clusterhub.spawner.session_state import SessionState, session_state
 from clusterhub.spawner.time_left import time_left
+from clusterhub.spawner.usage import Used, still_told
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class ClusterSpawner(Durable, Spawner):
     _is_over = False
     """True once JupyterHub was told that the job has ended."""
     _launch: Launch | None = None
+    _used: Used | None = None
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -170,11 +172,17 @@ class ClusterSpawner(Durable, Spawner):
         self.api_token = token  # JupyterHub drops the one that it had made, and knows the session by this one
         return True
 
-    def time_left(self, asked: Question, token: str) -> Mapping[str, float | None]:
-        """How long the session's job still has. Raises Refused and Later."""
+    def time_left(self, asked: Question, token: str) -> Mapping[str, object]:
+        """What is told to the session; what it says that it uses is noted. Raises Refused and Later."""
         if not self._owns_token(token) or asked.job != self.job_id:
             raise Refused("The token is not this session's.", where=f"job {asked.job}")
-        return time_left(self.clusters, self.cluster_name, asked.job)
+        if asked.usage is not None:
+            self._used = Used.of(asked.usage, time.time())
+        messages = self.clusters.messages.to(self.tag.person)
+        return {
+            **time_left(self.clusters, self.cluster_name, asked.job),
+            "messages": [{"id": each.id, "text": each.text} for each in messages],
+        }
 
     @property
     def _session(self) -> Session:
@@ -232,6 +240,7 @@ class ClusterSpawner(Durable, Spawner):
             self.clusters.interrupt(self.tag.person, self.tag.server)
         self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
         self.restart = 0
+        self._used = None
         self._begins_anew = self._is_over = False
         self._launch = None
         self._launched.clear()
@@ -358,6 +367,7 @@ class ClusterSpawner(Durable, Spawner):
             snapshot=cluster.watch.snapshot,
             now=time.time(),
             absence=self.following.absence,
+            used=still_told(self._used, time.time()),
         )
 
     def start_polling(self) -> None:

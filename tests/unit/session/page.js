@@ -146,6 +146,16 @@ const scenarios = {
     await pass(40);
     return {};
   },
+  async operators_say_something() {
+    const messages = [{ id: 'a', text: `Please save.${' It is cold.'.repeat(40)}` }];
+    send({ remaining_s: 3600, warn: false, save: false, messages });
+    await pass(5);
+    send({ remaining_s: 3600, warn: false, save: false, messages });
+    await pass(5);
+    send({ remaining_s: 3600, warn: false, save: false, messages: [] });
+    await pass(5);
+    return {};
+  },
   async events_are_lost() {
     await pass(3300);
     answer = { ...answer, remaining_s: 295, warn: true };

@@ -92,7 +92,7 @@ async def test_the_schedulers_signal_warns_at_once_and_the_hubs_next_look_takes_
     asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGUSR1)
     first, *_, last = await events(session, 3)
     assert (first["warn"], first["save"]) == (True, True)
-    assert last == {"remaining_s": pytest.approx(3600, abs=5), "warn": False, "save": False}
+    assert last == {"remaining_s": pytest.approx(3600, abs=5), "warn": False, "save": False, "messages": []}
 
 
 async def test_a_session_without_limit_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,3 +102,20 @@ async def test_a_session_without_limit_asks_nobody(monkeypatch: pytest.MonkeyPat
         await asyncio.wait_for(events(session, 1), 0.3)
     assert hub.asked == []
     assert session.model()["remaining_s"] is None
+
+
+async def test_the_hub_hears_what_is_used_and_pages_what_operators_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = {"remaining_s": 3600.0, "seen_s_ago": 0.0, "messages": [{"id": "1", "text": "Please save."}]}
+    hub = Hub(monkeypatch, lambda: answer)
+    monkeypatch.setattr(following, "INTERVAL", 0.1)
+    session = Session(SETTINGS, "token", 3600.0)
+    report = asyncio.create_task(session.report())
+    [event] = await events(session, 1)
+    report.cancel()
+    assert (event["messages"], event["warn"], event["save"]) == (answer["messages"], False, False)
+    assert session.model()["messages"] == answer["messages"]
+    used = hub.asked[0][1]["usage"]
+    assert used["memory"] > 0
+    assert used["millicores"] >= 0

@@ -91,3 +91,15 @@ def test_a_page_that_gets_no_events_asks_when_the_warning_is_due_and_not_before(
 def test_what_is_shown_fits_a_notification() -> None:
     for scenario in ("saves", "names_what_fails", "the_home_is_full"):
         assert all(len(message) <= SHOWN for message in messages(play(scenario)))
+
+
+def test_what_operators_say_is_shown_once_and_taken_away_again() -> None:
+    outcome = play("operators_say_something")
+    [said] = messages(outcome, "warning")
+    assert said.startswith("Your operators: Please save.")
+    assert said.endswith("More on the hub's home page.")
+    assert len(said) <= SHOWN
+    assert [each["command"] for each in outcome["told"]] == [
+        "apputils:notify",
+        "apputils:dismiss-notification",
+    ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot
-from clusterhub.spawner.boarding import Later, Refused, parse_question
+from clusterhub.spawner.boarding import MOST_MEMORY, Later, Refused, Usage, parse_question
 from clusterhub.spawner.time_left import by_snapshot, seconds_left
 
 RUNNING = Job("17", JobState.RUNNING, ends_at=1600.0)
@@ -43,3 +43,20 @@ def test_a_question_has_exactly_its_fields(change: dict[str, object]) -> None:
     assert parse_question(question).job == "17"
     with pytest.raises(Refused):
         parse_question({**question, **change})
+
+
+def test_what_a_session_says_that_it_uses_is_believed_within_bounds_only() -> None:
+    question = {"version": 1, "tag": "clusterhub:hub:alice:", "job": "17", "restart": 0}
+    assert parse_question(question).usage is None
+    assert parse_question({**question, "usage": None}).usage is None
+    used = {"memory": 5, "millicores": 0}
+    assert parse_question({**question, "usage": used}).usage == Usage(5, 0)
+    for change in (
+        *({"memory": -1}, {"memory": MOST_MEMORY + 1}, {"memory": 5.0}, {"memory": True}),
+        *({"millicores": 10**9}, {"millicores": "1"}, {"more": 1}),
+    ):
+        with pytest.raises(Refused):
+            parse_question({**question, "usage": {**used, **change}})
+    for instead in ([], "", 0, {"memory": 5}):
+        with pytest.raises(Refused):
+            parse_question({**question, "usage": instead})

@@ -9,7 +9,8 @@
   const SAVES = [60, 20]; // seconds before the end; the server has the same, for pages that sleep
   const TICK = 10000; // ms between two updates of the warning's words
   const HOME_AGAIN = 15000; // ms until a home directory that was full is looked at again
-  const SHOWN = 2; // names of documents in a warning, of which JupyterLab shows 140 characters
+  const SHOWN = 2; // names of documents in a warning
+  const MESSAGE = 140; // characters of a notification that JupyterLab shows
   const LONGEST_TIMER = 86400000; // ms; a timer of 25 days would end at once
 
   function inWords(seconds) {
@@ -88,6 +89,7 @@
       this.saved = Infinity; // seconds before the end at which documents were saved last
       this.warning = new Notice(app);
       this.home = new Notice(app);
+      this.messages = new Map(); // notices of what operators say, by the messages' ids
       this.timers = {};
     }
 
@@ -116,6 +118,7 @@
           this.later('lead', (model.remaining_s - model.warn_before_s + 5) * 1000, () => this.ask());
         }
         this.learnHome(model.home);
+        this.learnMessages(model.messages);
       } catch (error) {
         console.debug(`${NAME}: ${error}`);
       }
@@ -133,6 +136,26 @@
       this.home.show(problem, 'error', false, [{ label: 'Open a terminal', commandId: 'terminal:create-new' }]);
       const again = () => (document.hidden ? this.later('home', HOME_AGAIN, again) : this.ask());
       this.later('home', HOME_AGAIN, again);
+    }
+
+    /** Shows each message once; one that was taken back is taken away. */
+    learnMessages(messages) {
+      const told = new Map((messages || []).map(({ id, text }) => [id, text]));
+      for (const [id, notice] of this.messages) {
+        if (!told.has(id)) {
+          notice.hide();
+          this.messages.delete(id);
+        }
+      }
+      for (const [id, text] of told) {
+        if (!this.messages.has(id)) {
+          const notice = new Notice(this.app);
+          this.messages.set(id, notice);
+          const said = `Your operators: ${text}`;
+          const rest = ' … More on the hub\'s home page.';
+          notice.show(said.length > MESSAGE ? said.slice(0, MESSAGE - rest.length) + rest : said, 'warning');
+        }
+      }
     }
 
     learn({ remaining_s: remaining, warn, save }) {
@@ -216,6 +239,7 @@
         events.stream.connect((_, event) => {
           if (event.schema_id === EVENT) {
             session.learn(event);
+            session.learnMessages(event.messages);
           }
         });
       }

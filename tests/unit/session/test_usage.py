@@ -1,7 +1,7 @@
 """What a session's job uses is told by its own cgroup, whichever version; without one by its processes.
 
-With `job_part` returning the whole path the step's own cgroup would be taken for the job's; with `differ` always
-true every idle session would speak to the hub every half minute.
+With `job_part` returning the whole path the step's own cgroup would be taken for the job's; with `differ`
+always true every idle session would speak to the hub every half minute.
 """
 
 from __future__ import annotations

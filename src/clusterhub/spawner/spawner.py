@@ -190,10 +190,6 @@ class ClusterSpawner(Durable, Spawner):
         choice = self.user_options if isinstance(self.user_options, Mapping) else {}
         return Session(self.tag, self.cluster_name, self.profile_name, self.job_id, choice)
 
-    async def get_url(self) -> str:
-        """Where the session is, if JupyterHub was stopped before it had noted that itself."""
-        return str(self.endpoint + self.server.base_url if self.endpoint else self.server.url)
-
     def _session_environment(self, url: str) -> Mapping[str, str]:
         environment: dict[str, str] = self.get_env()
         environment["JUPYTERHUB_SERVICE_URL"] = url + self.server.base_url
@@ -225,7 +221,7 @@ class ClusterSpawner(Durable, Spawner):
         if self.orm_spawner.server is None:
             return
         if self.endpoint:
-            self.server = RestoredServer(orm_server=self.orm_spawner.server)
+            self.server = RestoredServer.at(self.endpoint, self.orm_spawner.server)
         else:
             # JupyterHub takes it for running and would cancel a job that does not answer yet. As stopped it
             # keeps the job, which the new start finds by its tag.

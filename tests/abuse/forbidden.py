@@ -78,7 +78,7 @@ WHOLE_VALUES = {
     "open-mode": {"append", "truncate"},
 }
 SIGNALS = {"CONT", "HUP", "INT", "KILL", "STOP", "TERM", "USR1", "USR2"}
-VERBS_THAT_RUN = {"submit", "cancel", "signal"}
+VERBS_THAT_RUN = {"submit", "estimate", "cancel", "signal"}
 LONGEST_REQUEST = 1 << 20
 
 
@@ -120,9 +120,9 @@ def _ran(effect: Ran, document: Mapping[str, Any], person: str) -> Iterator[str]
     if program is None or verb not in VERBS_THAT_RUN:
         yield f"{effect.command[:1]} was started for the verb {verb!r}"
         return
-    if verb == "submit" and person == NOT_ON_THE_LIST:
+    if verb in ("submit", "estimate") and person == NOT_ON_THE_LIST:
         yield "somebody who is not on the list submitted"
-    yield from _environment(effect, person)
+    yield from _environment(effect, person, {"SLURM_TIME_FORMAT": "%s"} if verb == "estimate" else {})
     words = effect.command[len(BASES[program]) :]
     for word in words:
         if not word.isprintable():
@@ -130,13 +130,17 @@ def _ran(effect: Ran, document: Mapping[str, Any], person: str) -> Iterator[str]
     if verb == "submit":
         yield from _submitted(program, words, person)
         yield from _script(effect.stdin)
+    elif verb == "estimate":
+        yield from _estimated(program, words, person)
+        if effect.stdin != "#!/bin/sh\n":
+            yield "an estimate was given a script"
     else:
         if effect.stdin:
             yield "something other than a submission was given a script"
         yield from _ended(program, words, str(verb))
 
 
-def _environment(effect: Ran, person: str) -> Iterator[str]:
+def _environment(effect: Ran, person: str, more: Mapping[str, str]) -> Iterator[str]:
     wanted = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -145,9 +149,21 @@ def _environment(effect: Ran, person: str) -> Iterator[str]:
         "LOGNAME": person,
         "SHELL": "/bin/bash",
         **EXTRA_ENVIRONMENT,
+        **more,
     }
     if effect.environment != wanted:
         yield f"the environment is {effect.environment}"
+
+
+def _estimated(program: str, words: Sequence[str], person: str) -> Iterator[str]:
+    """What of a submission's words submits nothing."""
+    if program == "sbatch" and "--test-only" not in words:
+        yield "an estimate submitted a job"
+    if program == "local-engine":
+        if words[:1] != ("estimate",):
+            yield f"the engine was told to {words[:1]}"
+        words = ("submit", *words[1:])
+    yield from _submitted(program, tuple(word for word in words if word != "--test-only"), person)
 
 
 def _submitted(program: str, words: Sequence[str], person: str) -> Iterator[str]:

@@ -193,7 +193,9 @@ class Requests:
         person = random.choice(self.people)
         log = f"{random.choice(NAMES)}-{random.randrange(1, 99)}.log"
         program = random.choice(PROGRAMS)
-        match random.randrange(8):
+        match random.randrange(9):
+            case 8:
+                return self._estimate(person)
             case 0 | 1:
                 return self._submission(person)
             case 2:
@@ -241,6 +243,15 @@ class Requests:
         if random.random() < 0.5:
             request["ticket"] = {"name": f"{random.choice(NAMES)}.ticket", "text": "secret"}
         return request
+
+    def _estimate(self, person: str) -> dict[str, Any]:
+        """One in ten would submit."""
+        argv = self._submission(person)["argv"]
+        if argv[0] == "local-engine":
+            argv[1] = "estimate"
+        elif self.random.random() < 0.9:
+            argv.insert(1, "--test-only")
+        return {"verb": "estimate", "person": person, "argv": argv}
 
     def _changed(self, document: Any) -> Any:  # noqa: PLR0911 - one for each change
         random = self.random

@@ -27,6 +27,7 @@ CONFIGURATION = Configuration(
 TAG = "--comment=clusterhub:hub.example.org:alice:"
 OUTPUT = "--output=/shared/sessions/alice/default-%j.log"
 SUBMIT = {"verb": "submit", "person": "alice", "argv": ["sbatch", TAG, OUTPUT], "stdin": "#!/bin/sh\n"}
+ESTIMATE = {"verb": "estimate", "person": "alice", "argv": ["sbatch", "--test-only", TAG, OUTPUT]}
 CANCEL = {"verb": "cancel", "person": "alice", "argv": ["scancel", "17"]}
 SIGNAL = {"verb": "signal", "person": "alice", "program": "scancel", "job": "17", "signal": "TERM"}
 READ = {"verb": "read-log", "person": "alice", "name": "default-17.log"}
@@ -206,6 +207,12 @@ HOSTILE: list[Any] = [
     {**LOGIN, "address": "$(id)"},
     {**LOGIN, "address": 1},
     {**LOGIN, "service": "su"},
+    {**ESTIMATE, "argv": ["sbatch", TAG, OUTPUT]},  # it would submit
+    {**ESTIMATE, "argv": ["sbatch", "--test-only", TAG]},
+    {**ESTIMATE, "argv": ["sbatch", "--test-only", TAG.replace("alice", "bob"), OUTPUT]},
+    {**ESTIMATE, "argv": ["sbatch", "--test-only=no", TAG, OUTPUT]},
+    {**ESTIMATE, "stdin": "#!/bin/sh\n"},
+    {**SUBMIT, "argv": ["sbatch", "--test-only", TAG, OUTPUT]},
     {"verb": "submit"},
     {"verb": "run", "person": "alice", "argv": ["id"]},
     {"verb": ["submit"], "person": "alice"},
@@ -221,7 +228,7 @@ HOSTILE: list[Any] = [
 
 def test_the_requests_that_the_hostile_ones_are_made_from_are_good() -> None:
     """Else each of them could be refused for another reason than the one that is meant."""
-    for request in (SUBMIT, CANCEL, SIGNAL, READ, LOGIN, with_option("--job-name=a", "--time=1")):
+    for request in (SUBMIT, ESTIMATE, CANCEL, SIGNAL, READ, LOGIN, with_option("--job-name=a", "--time=1")):
         check_request(request, CONFIGURATION)
 
 
@@ -366,7 +373,7 @@ def test_whatever_is_sent_is_refused_or_stays_within_the_rules(request_: Any) ->
     if "name" in fields:
         assert Path(fields["name"]).name == fields["name"]
         assert fields["name"].endswith((".log", ".ticket"))
-    if verb == "submit":
+    if verb in ("submit", "estimate"):
         options = dict(option.partition("=")[::2] for option in fields["argv"][1:])
         assert options.get("--comment", options.get("--tag", "")).split(":")[2] == person
         assert Path(options["--output"]).parent == Path("/shared/sessions") / person

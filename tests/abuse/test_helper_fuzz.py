@@ -97,8 +97,8 @@ def _with_option(program: str, verb: str, option: str, value: str | None) -> Pla
 
 
 def _only_the_options_of_a_submission(monkeypatch: pytest.MonkeyPatch) -> None:
-    def check(argv: list[str], _person: str, configuration: Configuration) -> list[str]:
-        checks._options(argv, "submit", configuration)
+    def check(argv: list[str], _person: str, configuration: Configuration, verb: str = "submit") -> list[str]:
+        checks._options(argv, verb, configuration)
         return argv
 
     monkeypatch.setattr(requests, "check_submission", check)
@@ -138,6 +138,7 @@ HOLES = [
         lambda mp: mp.setattr(Caller, "acts_as_itself", lambda *_: False),
     ),
     hole("sbatch takes --uid", _with_option("sbatch", "submit", "--uid", "[0-9]+")),
+    hole("an estimate may submit", lambda mp: mp.setattr(checks, "NOTHING_DONE", "--output")),
     hole("sbatch takes --wrap", _with_option("sbatch", "submit", "--wrap", ".*")),
     hole("sbatch takes any --export", _with_option("sbatch", "submit", "--export", ".*")),
     hole("sbatch takes any name of a job", _with_option("sbatch", "submit", "--job-name", ".*")),

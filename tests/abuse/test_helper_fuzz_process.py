@@ -248,7 +248,10 @@ HOLES = {
         ("person.py", "os.initgroups(self.account.pw_name, gid)", "pass"),
         "it was done as Account",
     ),
-    "root's environment stays": (("person.py", "env=actor.environment(),", ""), "the environment is"),
+    "root's environment stays": (
+        ("person.py", "env={**actor.environment(), **variables},", ""),
+        "the environment is",
+    ),
     "a ticket is for everybody": (
         ("files.py", "(file.fileno(), 0o600)", "(file.fileno(), 0o644)"),
         "chmod 644",

@@ -9,9 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.real_cluster import RealCluster
 
+from clusterhub.privileged.helper.options import ESTIMATE_ENVIRONMENT
+from clusterhub.privileged.helper.verbs import NO_SCRIPT
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.local import LocalScheduler
 from clusterhub.schedulers.model import CommandResult, Job, JobRequest, JobState
@@ -20,6 +23,7 @@ from clusterhub.schedulers.slurm import SlurmScheduler
 PATIENCE = 45.0
 """Seconds until a job that does not do what it should is given up."""
 GATEWAY = "gateway"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Engine(ABC):
@@ -30,8 +34,10 @@ class Engine(ABC):
     files: Path
 
     @abstractmethod
-    def as_person(self, argv: tuple[str, ...], stdin: str = "") -> CommandResult:
-        """Run a command that acts for the person."""
+    def as_person(
+        self, argv: tuple[str, ...], stdin: str = "", variables: Mapping[str, str] = NOTHING
+    ) -> CommandResult:
+        """Run a command that acts for the person, as the helper does; ``variables`` besides the usual."""
 
     @abstractmethod
     def as_hub(self, argv: tuple[str, ...]) -> CommandResult:
@@ -68,6 +74,11 @@ class Engine(ABC):
     def submit(self, request: JobRequest) -> str:
         submission = self.scheduler.submission(request)
         return self.scheduler.parse_submission(self.as_person(submission.argv, submission.stdin))
+
+    def estimate(self, request: JobRequest) -> float:
+        argv = self.scheduler.estimate(request)
+        assert argv is not None
+        return self.scheduler.parse_estimate(self.as_person(argv, NO_SCRIPT, ESTIMATE_ENVIRONMENT))
 
     def queue(self) -> Mapping[str, Job]:
         return self.scheduler.parse_queue(self.as_hub(self.scheduler.queue()))
@@ -113,10 +124,18 @@ class LocalEngine(Engine):
         self.files = directory / "files"
         self.files.mkdir(mode=0o700)
 
-    def as_person(self, argv: tuple[str, ...], stdin: str = "") -> CommandResult:
+    def as_person(
+        self, argv: tuple[str, ...], stdin: str = "", variables: Mapping[str, str] = NOTHING
+    ) -> CommandResult:
         resolved = [*self.scheduler.programs()[argv[0]], *argv[1:]]
         done = subprocess.run(
-            resolved, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False, env={}
+            resolved,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=variables,
         )
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
@@ -155,8 +174,11 @@ class SlurmEngine(Engine):
         done = self.cluster.run(GATEWAY, argv)
         assert done.returncode == 0, done.stderr
 
-    def as_person(self, argv: tuple[str, ...], stdin: str = "") -> CommandResult:
-        done = self.cluster.run(GATEWAY, argv, self.person, input=stdin, env=dict(self.scheduler.environment))
+    def as_person(
+        self, argv: tuple[str, ...], stdin: str = "", variables: Mapping[str, str] = NOTHING
+    ) -> CommandResult:
+        environment = {**self.scheduler.environment, **variables}
+        done = self.cluster.run(GATEWAY, argv, self.person, input=stdin, env=environment)
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
     def as_hub(self, argv: tuple[str, ...]) -> CommandResult:

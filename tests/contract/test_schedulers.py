@@ -7,6 +7,7 @@ word for a state, the exit code, the prologue or the epilogue of the script.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -52,6 +53,13 @@ def test_a_job_waits_then_runs_then_ends(engine: Engine) -> None:
     engine.touch(release)
     ended = engine.wait(job_id, *OVER)
     assert (ended.outcome, ended.exit_code, ended.restarts) == (Outcome.COMPLETED, 0, 0)
+
+
+def test_when_a_job_would_start_is_told_without_submitting_one(engine: Engine) -> None:
+    """Fails where an estimate submits, or its time is read in another format than it is printed in."""
+    request = engine.request("estimated", "true")
+    assert engine.estimate(request) == pytest.approx(time.time(), abs=30)
+    assert Snapshot(jobs=engine.queue()).with_tag(request.tag) == ()
 
 
 def test_a_queued_job_says_why_it_waits(engine: Engine) -> None:

@@ -174,6 +174,10 @@ class Broker:
         except _NoAnswer as error:
             return CommandResult(None, "", "", problem=error.explanation.what)
 
+    async def estimate(self, person: str, argv: tuple[str, ...]) -> CommandResult:
+        """Ask as the person when a job would start that is not submitted by this. Raises `BrokerError`."""
+        return _command_result(await self._ask("estimate", {"person": person, "argv": list(argv)}))
+
     async def cancel(self, person: str, argv: tuple[str, ...]) -> CommandResult:
         """Cancel one job as the person, so that the scheduler itself sees to it that it is theirs."""
         return _command_result(await self._ask("cancel", {"person": person, "argv": list(argv)}))

@@ -65,6 +65,20 @@ class Scheduler(ABC):
         Raises `SubmitRefused` where the scheduler said no, `SubmitUnclear` where nobody can tell.
         """
 
+    def estimate(self, request: JobRequest) -> tuple[str, ...] | None:  # noqa: ARG002 - nobody can tell
+        """The command that asks, as the person, when such a job would start; it submits nothing.
+
+        None where nobody can tell. Raises `SubmitRefused` where `submission` does.
+        """
+        return None
+
+    def parse_estimate(self, result: CommandResult) -> float:
+        """When it would start, in seconds since the epoch.
+
+        Raises `SubmitRefused` where such a job would be refused, else `SchedulerError` as `parse_queue` does.
+        """
+        raise NotImplementedError(result)
+
     @abstractmethod
     def cancellation(self, job_id: str) -> tuple[str, ...]:
         """The command that ends a job, queued or running."""

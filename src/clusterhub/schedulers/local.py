@@ -7,12 +7,13 @@ its answers read.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from clusterhub.schedulers import local_engine
 from clusterhub.schedulers.base import Scheduler
@@ -75,12 +76,20 @@ class LocalScheduler(Scheduler):
 
     def submission(self, request: JobRequest) -> Submission:
         """The command that submits; raises `SubmitRefused` for what one machine cannot give."""
-        for asked, what in ((request.nodes > 1, "more than one node"), (request.gpus, "GPUs")):
-            if asked:
+        return Submission((*self._command("submit"), *self._options(request)), compose(request))
+
+    def estimate(self, request: JobRequest) -> tuple[str, ...]:
+        return (*self._command("estimate"), *self._options(request))
+
+    def _options(self, request: JobRequest) -> tuple[str, ...]:
+        asked = (("nodes", request.nodes > 1, "more than one node"), ("gpus", request.gpus, "GPUs"))
+        for field, is_asked, what in asked:
+            if is_asked:
                 raise SubmitRefused(
                     f"The local engine has no {what} to give.",
                     where=self._where("submit"),
                     next="Choose a profile without, or one on another cluster.",
+                    field=field,
                 )
         options = {
             "name": request.name,
@@ -94,8 +103,7 @@ class LocalScheduler(Scheduler):
             "capacity-cpus": self.cpus,
             "capacity-memory": self.memory,
         }
-        given = tuple(f"--{option}={value}" for option, value in options.items() if value is not None)
-        return Submission((*self._command("submit"), *given), compose(request))
+        return tuple(f"--{option}={value}" for option, value in options.items() if value is not None)
 
     def parse_submission(self, result: CommandResult) -> str:
         job_id = result.stdout.removesuffix("\n")
@@ -103,16 +111,27 @@ class LocalScheduler(Scheduler):
             return job_id
         cause = result.problem or _sentence(result.stderr) or f"exit code {result.exit_code}"
         if result.exit_code == REFUSED:
-            raise SubmitRefused(
-                f"The local engine refused the job: {cause}",
-                where=self._where("submit"),
-                next="Ask for less, or show this message to the operator.",
-            )
+            raise self._refused(f"The local engine refused the job: {cause}", "submit")
         raise SubmitUnclear(
             f"The local engine gave no certain answer: {cause}",
             where=self._where("submit"),
             next="The job may be there all the same: look for it before submitting again.",
         )
+
+    def parse_estimate(self, result: CommandResult) -> float:
+        if result.exit_code == REFUSED:
+            what = f"The local engine would refuse the job: {_sentence(result.stderr)}"
+            raise self._refused(what, "estimate")
+        if result.exit_code == 0:
+            with contextlib.suppress(ValueError):
+                return float(result.stdout)
+        self._fail("estimate", result, "Nothing is changed by this; the next look may succeed.")
+        return None
+
+    def _refused(self, what: str, verb: str) -> SubmitRefused:
+        field = next((name for name in ("cpus", "memory") if f"{name}=" in what), "")
+        following = "Ask for less, or show this message to the operator."
+        return SubmitRefused(what, where=self._where(verb), next=following, field=field)
 
     def cancellation(self, job_id: str) -> tuple[str, ...]:
         return (*self._command("cancel"), job_id)
@@ -168,7 +187,7 @@ class LocalScheduler(Scheduler):
     def _where(self, verb: str) -> str:
         return f"{PROGRAM} {verb}" + (f" on cluster {self.cluster}" if self.cluster else "")
 
-    def _fail(self, verb: str, result: CommandResult, following: str) -> None:
+    def _fail(self, verb: str, result: CommandResult, following: str) -> NoReturn:
         cause = result.problem or _sentence(result.stderr) or f"exit code {result.exit_code}"
         raise SchedulerError(
             f"The local engine did not answer: {cause}", where=self._where(verb), next=following

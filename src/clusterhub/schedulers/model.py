@@ -210,7 +210,15 @@ class SchedulerError(ClusterhubError):
 
 
 class SubmitRefused(SchedulerError):
-    """The scheduler said no to this request; nothing was submitted."""
+    """The scheduler said no to this request; nothing was submitted.
+
+    ``field`` is what of the request it speaks of, as `JobRequest` names it but in the singular; empty where
+    that is several things, or not known.
+    """
+
+    def __init__(self, what: str, *, where: str = "", next: str = "", field: str = "") -> None:  # noqa: A002 - as in its base
+        super().__init__(what, where=where, next=next)
+        self.field = field
 
 
 class SubmitUnreached(SubmitRefused):

@@ -28,7 +28,13 @@ from clusterhub.schedulers.model import (
 from clusterhub.schedulers.script import compose
 from clusterhub.schedulers.slurm_quantities import write_duration, write_memory
 from clusterhub.schedulers.slurm_reasons import wait_reason
-from clusterhub.schedulers.slurm_refusals import is_unclear, remedy, scheduler_sentence, was_unreached
+from clusterhub.schedulers.slurm_refusals import (
+    field,
+    is_unclear,
+    remedy,
+    scheduler_sentence,
+    was_unreached,
+)
 
 T = TypeVar("T")
 
@@ -37,6 +43,8 @@ LONGEST_WARNING = 65535
 
 NEXT_LOOK = "Nothing is changed by this; the next look may succeed."
 
+# What `sbatch --test-only` says, with SLURM_TIME_FORMAT=%s as the helper has it.
+_WOULD_START = re.compile(r"^sbatch: Job \d+ to start at (\d{1,12}) using ", re.MULTILINE)
 _SUBMITTED = re.compile(r"(\d+)(?:;\S+)?")
 # scancel of 22.05 says nothing at all of a job that it does not know; later versions print these.
 _NOTHING_TO_CANCEL = ("invalid job id specified", "already completing or completed", "already finished")
@@ -141,17 +149,30 @@ class SlurmScheduler(Scheduler):
             or result.exit_code < 0
             or is_unclear(result.stderr)
         ):
-            cause = result.problem or sentence or f"sbatch ended with exit code {result.exit_code}"
+            cause = result.problem or sentence or _ended(result)
             raise SubmitUnclear(
                 f"Slurm gave no certain answer: {cause}",
                 where=where,
                 next="The job may be in the queue all the same: look for it before submitting again.",
             )
-        raise SubmitRefused(
-            f"Slurm refused the job: {sentence or f'sbatch ended with exit code {result.exit_code}'}",
-            where=where,
-            next=remedy(sentence) or "Change the request, or show this message to the operator.",
-        )
+        raise _refused(f"Slurm refused the job: {sentence or _ended(result)}", where, sentence)
+
+    def estimate(self, request: JobRequest) -> tuple[str, ...]:
+        program, *options = self.submission(request).argv
+        return (program, "--test-only", *options)
+
+    def parse_estimate(self, result: CommandResult) -> float:
+        where, sentence = self._where("sbatch --test-only"), scheduler_sentence(result.stderr)
+        told = _WOULD_START.search(result.stderr)
+        if result.exit_code == 0 and told is not None:
+            return float(told[1])
+        unclear = result.exit_code in (None, 0) or is_unclear(result.stderr) or was_unreached(result.stderr)
+        if unclear or (result.exit_code or 0) < 0:
+            cause = result.problem or sentence or _ended(result)
+            raise SchedulerError(
+                f"Slurm does not tell when it would start: {cause}", where=where, next=NEXT_LOOK
+            )
+        raise _refused(f"Slurm would refuse the job: {sentence or _ended(result)}", where, sentence)
 
     def cancellation(self, job_id: str) -> tuple[str, ...]:
         return ("scancel", job_id)
@@ -260,6 +281,15 @@ class SlurmScheduler(Scheduler):
     def _fail(self, program: str, result: CommandResult, following: str) -> NoReturn:
         cause = result.problem or scheduler_sentence(result.stderr) or f"exit code {result.exit_code}"
         raise SchedulerError(f"Slurm did not answer: {cause}", where=self._where(program), next=following)
+
+
+def _refused(what: str, where: str, sentence: str) -> SubmitRefused:
+    following = remedy(sentence) or "Change the request, or show this message to the operator."
+    return SubmitRefused(what, where=where, next=following, field=field(sentence))
+
+
+def _ended(result: CommandResult) -> str:
+    return f"sbatch ended with exit code {result.exit_code}"
 
 
 def _last_match(pattern: re.Pattern[str], text: str) -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-# Parts of the messages in Slurm's src/common/slurm_errno.c (22.05 to 26.05) and what helps; the first that
-# fits counts.
+# Parts of the messages in Slurm's src/common/slurm_errno.c (22.05 to 26.05), what of a request they speak of,
+# and what helps; the first that fits counts.
 _ASSOCIATIONS = "`sacctmgr show assoc user=$USER format=account,partition,qos` lists yours."
 _PARTITION = "`sinfo` lists the partitions. The profile has to name one of them: tell the operator."
 _PARTITION_AWAY = "Wait until the partition is back, or choose another profile."
@@ -16,31 +17,43 @@ _GPUS = "No node of this partition has such GPUs. Choose another type or another
 _UNKNOWN_USER = "The cluster's controller does not know your account. Tell the operator."
 _POLICY = "Your account or QOS allows no more at once. Stop one of your jobs, or ask for less."
 _DIRECTIVES = "This version of Slurm does not take an option of the profile's directives. Tell the operator."
-_REMEDIES: tuple[tuple[str, str], ...] = (
-    ("account or account/partition", f"Choose an account that may use this partition. {_ASSOCIATIONS}"),
-    ("invalid account", f"Choose an account of yours. {_ASSOCIATIONS}"),
-    ("invalid qos", f"Choose a QOS that your account may use. {_ASSOCIATIONS}"),
-    ("accounting/qos policy", _POLICY),
-    ("invalid partition", _PARTITION),
-    ("partition is down", _PARTITION_AWAY),
-    ("required partition not available", _PARTITION_AWAY),
-    ("user's group not permitted", "Choose a profile whose partition is open to your groups."),
-    ("time limit", _SHORTER),
-    ("--time", _SHORTER),
-    ("access denied to requested reservation", "Ask the reservation's owner to add you, or choose none."),
-    ("reservation", _RESERVATION),
-    ("feature specification", "No node has the features of the profile's constraint. Tell the operator."),
-    ("node configuration is not available", _LESS),
-    ("node count specification", _LESS),
-    ("more processors requested than permitted", "Ask for fewer cores."),
-    ("memory specification", "Ask for less memory."),
-    ("generic resource", _GPUS),
-    ("gres", _GPUS),
-    ("license", "This cluster does not have the licence that the profile asks for. Tell the operator."),
-    ("--nice", "Only operators may raise a priority: the profile's nice must not be negative."),
-    ("unrecognized option", _DIRECTIVES),
-    ("invalid user id", _UNKNOWN_USER),
-    ("user not found", _UNKNOWN_USER),
+_REMEDIES: tuple[tuple[str, str, str], ...] = (
+    (
+        "account or account/partition",
+        "account",
+        f"Choose an account that may use this partition. {_ASSOCIATIONS}",
+    ),
+    ("invalid account", "account", f"Choose an account of yours. {_ASSOCIATIONS}"),
+    ("invalid qos", "qos", f"Choose a QOS that your account may use. {_ASSOCIATIONS}"),
+    ("accounting/qos policy", "", _POLICY),
+    ("invalid partition", "partition", _PARTITION),
+    ("partition is down", "partition", _PARTITION_AWAY),
+    ("required partition not available", "partition", _PARTITION_AWAY),
+    ("user's group not permitted", "partition", "Choose a profile whose partition is open to your groups."),
+    ("time limit", "time", _SHORTER),
+    ("--time", "time", _SHORTER),
+    (
+        "access denied to requested reservation",
+        "reservation",
+        "Ask the reservation's owner to add you, or choose none.",
+    ),
+    ("reservation", "reservation", _RESERVATION),
+    (
+        "feature specification",
+        "constraint",
+        "No node has the features of the profile's constraint. Tell the operator.",
+    ),
+    ("memory specification", "memory", "Ask for less memory."),
+    ("node configuration is not available", "", _LESS),
+    ("node count specification", "nodes", _LESS),
+    ("more processors requested than permitted", "cpus", "Ask for fewer cores."),
+    ("generic resource", "gpus", _GPUS),
+    ("gres", "gpus", _GPUS),
+    ("license", "", "This cluster does not have the licence that the profile asks for. Tell the operator."),
+    ("--nice", "", "Only operators may raise a priority: the profile's nice must not be negative."),
+    ("unrecognized option", "", _DIRECTIVES),
+    ("invalid user id", "", _UNKNOWN_USER),
+    ("user not found", "", _UNKNOWN_USER),
 )
 
 _UNREACHED = (
@@ -66,14 +79,15 @@ _UNCLEAR = (
     "incomplete",
 )
 _PREFIX = re.compile(r"^(?:sbatch|scancel|squeue|sacct): (?:error|fatal): ")
-_FAILED = "Batch job submission failed: "
+_FAILED = ("Batch job submission failed: ", "allocation failure: ")
+"""The latter is what sbatch says with --test-only."""
 
 
 def scheduler_sentence(stderr: str) -> str:
     """Slurm's own words for a failure: all its error lines in one sentence, the decisive one first."""
     lines = [_PREFIX.sub("", line.strip()) for line in stderr.splitlines() if line.strip()]
-    decisive = [line.removeprefix(_FAILED) for line in lines if line.startswith(_FAILED)]
-    others = [line for line in lines if not line.startswith(_FAILED) and not line.startswith('Try "')]
+    decisive = [line.partition(": ")[2] for line in lines if line.startswith(_FAILED)]
+    others = [line for line in lines if not line.startswith((*_FAILED, 'Try "'))]
     return "; ".join(dict.fromkeys([*decisive, *others]))
 
 
@@ -89,8 +103,17 @@ def is_unclear(stderr: str) -> bool:
 
 def remedy(sentence: str) -> str:
     """What to do about a refusal; empty where its words are not known."""
+    return next((advice for _, advice in _about(sentence)), "")
+
+
+def field(sentence: str) -> str:
+    """What of the request a refusal speaks of; see `SubmitRefused`."""
+    return next((name for name, _ in _about(sentence)), "")
+
+
+def _about(sentence: str) -> Iterator[tuple[str, str]]:
     lowered = sentence.lower()
-    return next((advice for words, advice in _REMEDIES if words in lowered), "")
+    return ((name, advice) for words, name, advice in _REMEDIES if words in lowered)
 
 
 def _contains(text: str, words: tuple[str, ...]) -> bool:

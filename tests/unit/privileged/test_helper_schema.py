@@ -73,6 +73,7 @@ def request_for(person: str) -> JobRequest:
 def test_what_the_local_engine_is_asked_is_taken() -> None:
     engine = LocalScheduler("/var/lib/engine", cpus=4, memory=8 << 30)
     check_submission(list(engine.submission(request_for("alice")).argv), "alice", CONFIGURATION)
+    check_submission(list(engine.estimate(request_for("alice"))), "alice", CONFIGURATION, "estimate")
     check_cancellation(list(engine.cancellation("17")), CONFIGURATION)
     for argv in (["queue"], ["end-all"], ["cancel", "--directory=/home/alice", "17"]):
         with pytest.raises(Refused):
@@ -89,6 +90,7 @@ def test_what_slurm_is_asked_is_taken() -> None:
         directives=("--licenses=matlab:2",),
     )
     check_submission(list(SlurmScheduler().submission(request).argv), "alice", CONFIGURATION)
+    check_submission(list(SlurmScheduler().estimate(request)), "alice", CONFIGURATION, "estimate")
     check_cancellation(list(SlurmScheduler().cancellation("17")), CONFIGURATION)
 
 

@@ -140,7 +140,7 @@ def test_the_id_of_a_submitted_job_is_read(stdout: str, stderr: str) -> None:
                 FAILED + "Requested node configuration is not available",
             ),
             "Requested node configuration is not available; Memory specification can not be satisfied",
-            "Ask for fewer cores, less memory",
+            "Ask for less memory.",
         ),
         ((FAILED + "Requested reservation is invalid",), "Requested reservation is invalid", "scontrol show"),
         ((FAILED + "Invalid feature specification",), "Invalid feature specification", "constraint"),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 from clusterhub.privileged.helper.configuration import Configuration
-from clusterhub.privileged.helper.options import HUB_AND_SERVER, PROGRAMS, TOLD_THE_VERB, directive_words
+from clusterhub.privileged.helper.options import (
+    HUB_AND_SERVER,
+    NOTHING_DONE,
+    PROGRAMS,
+    TOLD_THE_VERB,
+    directive_words,
+)
 from clusterhub.privileged.helper.refusal import Refused
 
 MOST_WORDS = 64  # of a command line
@@ -44,9 +50,16 @@ def check_words(value: object) -> list[str]:
     return words
 
 
-def check_submission(argv: list[str], person: str, configuration: Configuration) -> list[str]:
-    """The command line of a submission: closed options and the operator's, this person's tag and log."""
-    values = _options(argv, "submit", configuration)
+def check_submission(
+    argv: list[str], person: str, configuration: Configuration, verb: str = "submit"
+) -> list[str]:
+    """The command line of a submission: closed options and the operator's, this person's tag and log.
+
+    That of an estimate is the same, but with what keeps it from submitting anything.
+    """
+    values = _options(argv, verb, configuration)
+    if verb == "estimate" and argv[0] not in TOLD_THE_VERB and NOTHING_DONE not in values:
+        raise Refused("this would submit a job", "argv")
     tag = re.fullmatch(HUB_AND_SERVER, values.get("--comment", values.get("--tag", "")))
     if tag is None or tag["person"] != person:
         raise Refused("the job has no tag of this person's", "argv")
@@ -77,7 +90,8 @@ def _options(argv: list[str], verb: str, configuration: Configuration) -> dict[s
             raise Refused(f"the first word is not {verb}", "argv[1]")
         place = 2
     # What the operator adds is for submitting.
-    directives = [directive_words(one) for one in configuration.directives] if verb == "submit" else []
+    submits = verb in ("submit", "estimate")
+    directives = [directive_words(one) for one in configuration.directives] if submits else []
     values: dict[str, str] = {}
     while place < len(argv):
         directive = next((words for words in directives if words == argv[place : place + len(words)]), None)

@@ -9,7 +9,8 @@ import pwd
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from clusterhub.privileged.helper.accounts import Caller
@@ -119,8 +120,12 @@ def _answer_and_exit(work: Callable[[], Any], writing: int) -> NoReturn:
         os._exit(0)
 
 
-def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any]:
+def run_program(
+    actor: Actor, argv: list[str], stdin: str = "", variables: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Run a configured program; what it says and its exit code, None where it was cut off.
+
+    ``variables`` are set besides those of the clean environment.
 
     It ends by the deadline, whatever becomes of this process: nothing is submitted once that was given up.
     """
@@ -146,7 +151,7 @@ def run_program(actor: Actor, argv: list[str], stdin: str = "") -> dict[str, Any
                 stdin=file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=actor.environment(),
+                env={**actor.environment(), **variables},
                 preexec_fn=begin,  # noqa: PLW1509 - there is one thread only
                 start_new_session=True,
             )

@@ -47,6 +47,11 @@ def _submit(request: Request, configuration: Configuration) -> Fields:
     return {"argv": argv, "stdin": script, "ticket": ticket}
 
 
+def _estimate(request: Request, configuration: Configuration) -> Fields:
+    words = check_words(request["argv"])
+    return {"argv": check_submission(words, request["person"], configuration, "estimate")}
+
+
 def _cancel(request: Request, configuration: Configuration) -> Fields:
     return {"argv": check_cancellation(check_words(request["argv"]), configuration)}
 
@@ -91,6 +96,7 @@ def _address(value: object) -> str:
 
 VERBS: dict[str, tuple[set[str], set[str], Callable[[Request, Configuration], Fields]]] = {
     "submit": ({"argv", "stdin"}, {"ticket"}, _submit),
+    "estimate": ({"argv"}, set(), _estimate),
     "cancel": ({"argv"}, set(), _cancel),
     "signal": ({"program", "job", "signal"}, set(), _signal),
     "read-log": ({"name"}, {"bytes"}, _read_log),

@@ -8,8 +8,12 @@ from typing import Any
 
 from clusterhub.privileged.helper import accounts
 from clusterhub.privileged.helper.configuration import Configuration
+from clusterhub.privileged.helper.options import ESTIMATE_ENVIRONMENT
 from clusterhub.privileged.helper.person import Actor, run_program
 from clusterhub.privileged.helper.refusal import Refused
+
+NO_SCRIPT = "#!/bin/sh\n"
+"""What sbatch reads where nothing is to run."""
 
 # What not every verb needs is imported inside: an archive's modules are compiled at every start.
 
@@ -30,6 +34,10 @@ def carry_out(
         from clusterhub.privileged.helper.shadow import why_disabled
 
         return {"reason": why_disabled(account, configuration)}
+    if verb in ("submit", "estimate"):
+        _check_allowed(actor)
+    if verb == "estimate":
+        return run_program(actor, fields["argv"], NO_SCRIPT, ESTIMATE_ENVIRONMENT)
     if verb == "submit":
         _prepare(fields["ticket"], actor)
     if verb in ("submit", "cancel", "signal"):
@@ -53,11 +61,14 @@ def _describe(actor: Actor) -> dict[str, Any]:
     }
 
 
-def _prepare(ticket: dict[str, str] | None, actor: Actor) -> None:
+def _check_allowed(actor: Actor) -> None:
     # Somebody who was taken off the list starts nothing, but what they have can be looked at and ended.
     if not accounts.is_allowed(actor.account, actor.configuration):
         what = "this account is not allowed to have sessions"
         raise Refused(what, actor.account.pw_name, "ask the operators")
+
+
+def _prepare(ticket: dict[str, str] | None, actor: Actor) -> None:
     from clusterhub.privileged.helper import files
 
     files.ensure_person_directory(actor)

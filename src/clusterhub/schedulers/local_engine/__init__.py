@@ -1,6 +1,7 @@
 """The embedded engine: runs jobs as processes on this machine. A program of its own, run by the hub's Python.
 
     python -I -m clusterhub.schedulers.local_engine submit --directory=D --name=N --tag=T --time=60 --output=L
+    python -I -m clusterhub.schedulers.local_engine estimate --directory=D ... (as submit)
     python -I -m clusterhub.schedulers.local_engine queue --directory=D [--name=N]
     python -I -m clusterhub.schedulers.local_engine cancel --directory=D ID
     python -I -m clusterhub.schedulers.local_engine end-all --directory=D

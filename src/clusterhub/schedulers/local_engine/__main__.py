@@ -26,6 +26,16 @@ def submit(options: argparse.Namespace) -> None:
     sys.stdout.write(f"{job_id}\n")
 
 
+def estimate(options: argparse.Namespace) -> None:
+    """Print when such a job would start, in seconds since the epoch."""
+    from clusterhub.schedulers.local_engine import submission
+    from clusterhub.schedulers.local_engine.estimate import estimate as estimated
+
+    request = Request(**{field: getattr(options, field) for field in Request._fields})
+    submission.check(request)
+    sys.stdout.write(f"{estimated(options.directory, request)}\n")
+
+
 def queue(options: argparse.Namespace) -> None:
     """Print the jobs as JSON, those of one name if it is given."""
     records = supervision.queue(options.directory)
@@ -57,14 +67,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         verb.set_defaults(run=run)
         return verb
 
-    submitting = add_verb("submit", submit)
-    for option in ("name", "tag", "output"):
-        submitting.add_argument(f"--{option}", required=True)
-    submitting.add_argument("--chdir")
-    submitting.add_argument("--cpus", type=int, default=1)
-    submitting.add_argument("--time", type=int, required=True)
-    for option in ("warning", "memory", "capacity-cpus", "capacity-memory"):
-        submitting.add_argument(f"--{option}", type=int)
+    for name, run in (("submit", submit), ("estimate", estimate)):
+        submitting = add_verb(name, run)
+        for option in ("name", "tag", "output"):
+            submitting.add_argument(f"--{option}", required=True)
+        submitting.add_argument("--chdir")
+        submitting.add_argument("--cpus", type=int, default=1)
+        submitting.add_argument("--time", type=int, required=True)
+        for option in ("warning", "memory", "capacity-cpus", "capacity-memory"):
+            submitting.add_argument(f"--{option}", type=int)
     add_verb("queue", queue).add_argument("--name")
     add_verb("cancel", cancel).add_argument("job", type=int)
     add_verb("end-all", end_all)

@@ -28,7 +28,9 @@ def submit(engine: Path, request: Request, script: bytes) -> int:
 
     Raises `Refused`, and OSError where it is not certain that the job is in the queue.
     """
-    check(request, script)
+    if not script.startswith(b"#!"):
+        raise Refused("the script does not begin with #!")
+    check(request)
     directory = make_job_directory(engine)
     job_id = int(directory.name)
     (directory / "script").write_bytes(script)
@@ -52,10 +54,8 @@ def submit(engine: Path, request: Request, script: bytes) -> int:
     return job_id
 
 
-def check(request: Request, script: bytes) -> None:
+def check(request: Request) -> None:
     """Raises `Refused` for what can never run."""
-    if not script.startswith(b"#!"):
-        raise Refused("the script does not begin with #!")
     for what, asked, capacity in (
         ("cpus", request.cpus, request.capacity_cpus),
         ("memory", request.memory, request.capacity_memory),

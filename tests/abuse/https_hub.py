@@ -119,6 +119,15 @@ def https_front(cluster: RealCluster, *, subdomains: bool) -> Iterator[Front]:
 
 
 @contextlib.contextmanager
+def tab(context: BrowserContext) -> Iterator[Page]:
+    """One more tab of a person's browser."""
+    page = context.new_page()
+    yield page
+    page.goto("about:blank")  # Chromium may not close a page that is still on its way to another
+    page.close()
+
+
+@contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser that finds every host of the tests on this machine.
 

@@ -28,10 +28,9 @@ from tests.abuse.https_hub import (
     REDIRECT_PORT,
     Front,
     bobs_page,
-    chromium,
     forbidden_in,
-    https_front,
     logged_in,
+    tab,
     tried,
 )
 from tests.browser.conftest import SCREENSHOTS, clear
@@ -47,18 +46,6 @@ EVERYWHERE = {
 }
 TERMINAL = "1"
 """The name of a first terminal: anybody can guess it."""
-
-
-@pytest.fixture(scope="module")
-def front(cluster: RealCluster, _hub_of_somebody: None) -> Iterator[Front]:
-    with https_front(cluster, subdomains=False) as front:
-        yield front
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +67,8 @@ def alice(alices: tuple[BrowserContext, Person]) -> Person:
 @pytest.fixture
 def page(alices: tuple[BrowserContext, Person]) -> Iterator[Page]:
     """One more tab of Alice's browser."""
-    page = alices[0].new_page()
-    yield page
-    page.goto("about:blank")  # Chromium may not close a page that is still on its way to another
-    page.close()
+    with tab(alices[0]) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

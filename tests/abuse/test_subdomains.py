@@ -11,10 +11,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.abuse.bobs_tricks import ASK, OPEN_WEBSOCKET, READ_FRAME, READ_OPENED, SHOW_PICTURE, WORKER
-from tests.abuse.https_hub import HOST, Front, bobs_page, chromium, https_front, logged_in, tried
+from tests.abuse.https_hub import HOST, Front, bobs_page, logged_in, tab, tried
 from tests.browser.conftest import SCREENSHOTS, clear
 from tests.browser.person import Person
-from tests.real_cluster import RealCluster
 
 ASK_WITH_COOKIES = (
     "(url, method) => fetch(url, {method, credentials: 'include'}).then((answer) => answer.status)"
@@ -30,15 +29,8 @@ SEND = """
 
 
 @pytest.fixture(scope="module")
-def front(cluster: RealCluster, _hub_of_somebody: None) -> Iterator[Front]:
-    with https_front(cluster, subdomains=True) as front:
-        yield front
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
+def subdomains() -> bool:
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +51,10 @@ def alices(front: Front, browser: Browser) -> Iterator[tuple[BrowserContext, Per
 @pytest.fixture
 def page(alices: tuple[BrowserContext, Person], front: Front) -> Iterator[Page]:
     """Bob's page, in a tab of Alice's browser."""
-    page = alices[0].new_page()
-    with bobs_page(front, subdomains=True) as url:
+    with tab(alices[0]) as page, bobs_page(front, subdomains=True) as url:
         page.goto(url)
         assert page.title() == "A nice plot"
         yield page
-    page.goto("about:blank")  # Chromium may not close a page that is still on its way to another
-    page.close()
 
 
 def test_everything_works_at_names_of_peoples_own(

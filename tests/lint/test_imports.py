@@ -76,15 +76,36 @@ NOTEBOOK_LIBRARIES = ("jupyter_client", "nbclient", "nbformat", *JUPYTER_SERVER)
 # What a room may import of ours, besides itself; a room that is not named here may import all.
 ROOMS = {
     "clusterhub.errors": (),
+    "clusterhub.languages": ("clusterhub.errors",),
     "clusterhub.audit": (),
-    "clusterhub.site": ("clusterhub.errors",),
-    "clusterhub.schedulers": ("clusterhub.errors",),
-    "clusterhub.privileged": ("clusterhub.errors", "clusterhub.schedulers", "clusterhub.audit"),
+    "clusterhub.site": (
+        "clusterhub.errors",
+        "clusterhub.languages",
+    ),
+    "clusterhub.schedulers": (
+        "clusterhub.errors",
+        "clusterhub.languages",
+    ),
+    "clusterhub.privileged": (
+        "clusterhub.errors",
+        "clusterhub.languages",
+        "clusterhub.schedulers",
+        "clusterhub.audit",
+    ),
     "clusterhub.session": (),
-    "clusterhub.environments": ("clusterhub.errors", "clusterhub.site", "clusterhub.schedulers"),
-    "clusterhub.tls": ("clusterhub.errors",),
+    "clusterhub.environments": (
+        "clusterhub.errors",
+        "clusterhub.languages",
+        "clusterhub.site",
+        "clusterhub.schedulers",
+    ),
+    "clusterhub.tls": (
+        "clusterhub.errors",
+        "clusterhub.languages",
+    ),
     "clusterhub.spawner": (
         "clusterhub.errors",
+        "clusterhub.languages",
         "clusterhub.audit",
         "clusterhub.site",
         "clusterhub.schedulers",
@@ -95,6 +116,7 @@ ROOMS = {
 }
 WITHOUT_JUPYTER = (
     "clusterhub.errors",
+    "clusterhub.languages",
     "clusterhub.audit",
     "clusterhub.site",
     "clusterhub.schedulers",

@@ -138,7 +138,8 @@ def with_policy(handler: type[BaseHandler]) -> type[BaseHandler]:
 
         @property
         def template_namespace(self) -> dict[str, Any]:
-            return {**super().template_namespace, NONCE: self._nonce}
+            here = {"clusterhub_here": self.request.uri}
+            return {**super().template_namespace, **here, NONCE: self._nonce}
 
     return named_as(WithPolicy, handler)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from jinja2 import Environment, PackageLoader
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.relaunch import first_of
+from clusterhub.hub.speaking import Translated
+from clusterhub.languages.text import _, told
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE
@@ -22,19 +25,27 @@ from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
 if TYPE_CHECKING:
     from clusterhub.spawner.spawner import ClusterSpawner
 
-LABELS = {"cpus": "Cores", "memory": "Memory", "gpus": "GPUs", "nodes": "Nodes", "time": "Time"}
+LABELS = {
+    "cpus": _("Cores"),
+    "memory": _("Memory"),
+    "gpus": _("GPUs"),
+    "nodes": _("Nodes"),
+    "time": _("Time"),
+}
 XSRF = "_xsrf"
 """JupyterHub's own field, against forged requests."""
 
-NO_PROFILE = (
-    '<p class="alert alert-warning">There is no profile that you may use. Ask your operators for one.</p>'
-)
+NO_PROFILE = _("There is no profile that you may use. Ask your operators for one.")
 
 
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("clusterhub.hub"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("clusterhub.hub"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=[Translated],
     )
 
 
@@ -48,7 +59,7 @@ async def options_form(spawner: ClusterSpawner) -> str:
         return f'<div class="alert alert-danger" role="alert">{as_html(error.explanation)}</div>'
     profiles = clusters.site.profiles_for(account.name, account.groups)
     if not profiles:
-        return NO_PROFILE
+        return f'<p class="alert alert-warning">{escape(told(NO_PROFILE))}</p>'
     linked = getattr(spawner.handler, "linked", {})
     last = linked or spawner.orm_spawner.user_options or {}
     return render_form(profiles, last, await free_now(clusters, profiles))
@@ -82,7 +93,7 @@ def _card(profile: Profile, last: Mapping[str, Any]) -> dict[str, Any]:
         "title": profile.title,
         "description": profile.description,
         "fixed": [
-            f"{LABELS[key]}: {each.words(each.default)}"
+            f"{told(LABELS[key])}: {each.words(each.default)}"
             for key, each in ranges.items()
             if each and each.is_fixed and (key, each.default) != ("nodes", 1)
         ],

@@ -39,6 +39,9 @@ from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
 from clusterhub.hub.sessions import lines_on_page
+from clusterhub.hub.speaking import HANDLERS as LANGUAGE_HANDLERS
+from clusterhub.hub.speaking import SETTING as LANGUAGES
+from clusterhub.hub.speaking import Languages, Translated, choices, speaking
 from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
 from clusterhub.schedulers.command import wait_without_threads
 from clusterhub.session.discretion import keep_cookies_out_of_logs
@@ -48,6 +51,7 @@ from clusterhub.spawner.ending_store import Ending
 
 site = load(Path(os.environ["CLUSTERHUB_SITE"]))
 api = OwnApi(site)
+languages = Languages.of(site)
 clusters = Clusters(site, on_interrupted=Resumption(api).add)
 # JupyterHub reads this file within its loop.
 wait_without_threads()
@@ -96,7 +100,7 @@ add_to_list(
     c,
     "JupyterHub",
     "extra_handlers",
-    [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *UNANSWERED_HANDLERS, *OWN_FILES],
+    [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *LANGUAGE_HANDLERS, *UNANSWERED_HANDLERS, *OWN_FILES],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])
 operators = Operators(site, clusters.audit)
@@ -118,7 +122,11 @@ add_to_table(
         AVAILABILITY: availability,
         OPERATORS: operators,
         "log_function": auditing(clusters.audit),
-        "transforms": [incoming(c.JupyterHub.trusted_downstream_ips, headers_of_every_answer(site))],
+        LANGUAGES: languages,
+        "transforms": [
+            incoming(c.JupyterHub.trusted_downstream_ips, headers_of_every_answer(site)),
+            speaking(languages),
+        ],
     },
 )
 cookies = cookie_options(site)
@@ -134,7 +142,7 @@ add_to_table(
     c,
     "JupyterHub",
     "jinja_environment_options",
-    {"extensions": [*templates.get("extensions", []), MarkedScripts]},
+    {"extensions": [*templates.get("extensions", []), MarkedScripts, Translated]},
 )
 add_to_table(
     c,
@@ -147,5 +155,6 @@ add_to_table(
         "clusterhub_notices": notices_on_page,
         "clusterhub_audit_problem": audit_problem,
         "clusterhub_static": address(f"{site.hub.prefix}hub/"),
+        "clusterhub_languages": choices(languages),
     },
 )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from clusterhub.site.addresses import is_loopback
 from clusterhub.site.hub import Hub
+from clusterhub.site.pages import Pages
 from clusterhub.site.schema import Site
 from clusterhub.site.section import UNSET, Section
 
@@ -38,6 +39,7 @@ def with_derived(site: Site, path: Path, host: str) -> Site:
         clusters=clusters,
         environment=_change(environment, python=python),
         sessions=_change(sessions, directory=directory),
+        pages=_change(site.pages, language=_language(site.pages)),
         profiles=tuple(
             _change(
                 profile,
@@ -58,6 +60,11 @@ def sessions_directory(environment: Path) -> Path:
 
 def _change(section: S, **changes: Any) -> S:
     return section.model_copy(update=changes)
+
+
+def _language(pages: Pages) -> str:
+    offered = pages.languages
+    return offered[0] if offered and pages.language not in offered else pages.language
 
 
 def _hub(site: Site, path: Path, host: str) -> Hub:

@@ -13,6 +13,7 @@ from clusterhub.site.addresses import Ports
 from clusterhub.site.cluster import Cluster
 from clusterhub.site.hub import Hub, Login
 from clusterhub.site.kinds import ListOf
+from clusterhub.site.pages import Pages
 from clusterhub.site.people import allowed
 from clusterhub.site.profile import Interface, Profile
 from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
@@ -29,6 +30,7 @@ __all__ = [
     "Interface",
     "Login",
     "MemoryRange",
+    "Pages",
     "Ports",
     "Profile",
     "Sessions",
@@ -52,6 +54,7 @@ class Site(Section):
         "The Python environment.", example={"path": "/shared/clusterhub/environments/current"}
     )
     sessions: Sessions = key("What every session has.", example={"ports": "30000-32000"}, default=Sessions())
+    pages: Pages = key("What people see.", example={"languages": ["en", "fi"]}, default=Pages())
     profiles: Annotated[
         tuple[Profile, ...],
         ListOf("tables", "a table [[profile]], with two brackets, for each", may_be_empty=True),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterhub.errors import ClusterhubError, Explanation
+from clusterhub.languages.text import as_record, from_record
 from clusterhub.schedulers.model import Outcome
 from clusterhub.spawner.messages import as_html
 
@@ -22,6 +23,9 @@ KEPT = 30 * 86400.0
 
 BUSY_SECONDS = 5.0
 """How long a write waits for another process to let go of the file, such as a copy for a backup."""
+
+SENTENCES = ("what", "where", "next")
+"""The parts of an explanation that are ours to say; its log is not."""
 
 _TABLE = """\
 CREATE TABLE IF NOT EXISTS endings (
@@ -71,11 +75,17 @@ class Ending:
             "ended_at": self.ended_at,
         }
 
+    def as_record(self) -> dict[str, Any]:
+        """The ending as the store has it: as above, with its sentences as they are translated from."""
+        parts = {name: as_record(getattr(self.explanation, name)) for name in SENTENCES}
+        return {**self.as_json(), **parts}
+
     @classmethod
-    def from_json(cls, told: Mapping[str, Any], *, on_page: bool) -> Ending:
-        """What `as_json` made. Raises KeyError, TypeError or ValueError for anything else."""
+    def from_record(cls, told: Mapping[str, Any], *, on_page: bool) -> Ending:
+        """What `as_record` made. Raises KeyError, TypeError or ValueError for anything else."""
+        what, where, following = (from_record(told[name]) for name in SENTENCES)
         return cls(
-            Explanation(told["what"], told["where"], told["next"], tuple(told["log"])),
+            Explanation(what, where, following, tuple(told["log"])),
             profile=told["profile"],
             ended_at=float(told["ended_at"]),
             job=told["job"] or "",
@@ -107,7 +117,7 @@ class EndingStore:
                 self._reading = self._open()
             query = "SELECT ending, on_page FROM endings WHERE tag = ? AND ended_at > ?"
             row = self._reading.execute(query, (tag, time.time() - KEPT)).fetchone()
-            return Ending.from_json(json.loads(row[0]), on_page=bool(row[1])) if row is not None else None
+            return Ending.from_record(json.loads(row[0]), on_page=bool(row[1])) if row is not None else None
         except (OSError, sqlite3.Error, KeyError, TypeError, ValueError) as error:
             raise ClusterhubError(
                 f"The store of endings cannot be read: {error}.",
@@ -118,7 +128,7 @@ class EndingStore:
     def keep(self, endings: Mapping[str, Ending]) -> None:
         """Makes these the last endings of their tags. Raises sqlite3.Error and OSError."""
         rows = [
-            (tag, ending.ended_at, ending.on_page, json.dumps(ending.as_json()))
+            (tag, ending.ended_at, ending.on_page, json.dumps(ending.as_record()))
             for tag, ending in endings.items()
         ]
         writing = self._for_writing()

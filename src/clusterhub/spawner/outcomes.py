@@ -5,6 +5,7 @@ from __future__ import annotations
 from jupyterhub.spawner import SpawnException
 
 from clusterhub.errors import ClusterhubError, Explanation
+from clusterhub.languages.text import told
 from clusterhub.schedulers.model import Job
 from clusterhub.spawner.explanations import BY_SIGNAL
 from clusterhub.spawner.messages import as_html
@@ -39,5 +40,14 @@ class NotStarted(SpawnException):
             message_html=as_html(explanation),
             status_code=BAD_REQUEST if isinstance(error, ChoiceRefused) else FAILED_DEPENDENCY,
         )
-        self.jupyterhub_message = f"{explanation.what} {explanation.next}".strip()
-        self.jupyterhub_html_message = self.message_html
+        self._explanation = explanation
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """For the REST API and for the waiting page; in the language of whoever asks, which may be later."""
+        return f"{told(self._explanation.what)} {told(self._explanation.next)}".strip()
+
+    @property
+    def jupyterhub_html_message(self) -> str:
+        """For a page, as above."""
+        return as_html(self._explanation)

@@ -17,6 +17,7 @@ from traitlets import Float, default
 from clusterhub.audit.events import FAILED, REFUSED, StartFailed
 from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import BrokerError
+from clusterhub.languages.text import told
 from clusterhub.schedulers.model import JobState, SchedulerError, SubmitRefused, SubmitUnreached
 from clusterhub.schedulers.watch import Watch
 from clusterhub.spawner.boarding import Question, Refused
@@ -340,12 +341,13 @@ class ClusterSpawner(Durable, Spawner):
         """What the waiting page says: all of it so far, then what is added."""
         if self.following.absence is not None:
             async for absence in self.following.messages():
-                yield {"progress": AWAY_PERCENT, "message": absence.words, "heading": absence.heading}
+                words, heading = told(absence.words), told(absence.heading)
+                yield {"progress": AWAY_PERCENT, "message": words, "heading": heading}
             return
         await self._launched.wait()
         if self._launch is not None:
             async for said in self._launch.history.follow():
-                yield {"progress": said.percent, "message": said.words, "clusterhub_topic": said.topic}
+                yield {"progress": said.percent, "message": told(said.words), "clusterhub_topic": said.topic}
 
     @property
     def session_state(self) -> SessionState | None:

@@ -16,8 +16,8 @@ from traitlets import Float, default
 
 from clusterhub.audit.events import FAILED, REFUSED, StartFailed
 from clusterhub.errors import ClusterhubError
-from clusterhub.privileged.broker import BrokerError
 from clusterhub.languages.text import told
+from clusterhub.privileged.broker import BrokerError
 from clusterhub.schedulers.model import JobState, SchedulerError, SubmitRefused, SubmitUnreached
 from clusterhub.schedulers.watch import Watch
 from clusterhub.spawner.boarding import Question, Refused

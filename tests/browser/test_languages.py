@@ -1,7 +1,7 @@
 """The pages in the language of whoever looks: as the browser asks, or as the person chose.
 
-Without `Speaking` (hub/speaking.py) every page is in English; without the cookie's path or the form's token the
-choice is forgotten with the next page.
+Without `Speaking` (hub/speaking.py) every page is in English; without the cookie's path or the form's token
+the choice is forgotten with the next page.
 """
 
 from __future__ import annotations

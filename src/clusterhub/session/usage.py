@@ -12,10 +12,11 @@ from collections.abc import Iterator
 INTERVAL = 20.0
 """Seconds between two looks, which touch nothing but the kernel's own files."""
 
-SILENCE = 120.0
-"""Seconds after which the hub is told although nothing has changed: it may have been restarted."""
+SILENCE = 600.0
+"""Seconds after which the hub is told although nothing has changed: it may have been restarted. A thousand
+idle sessions are then less than two questions in a second."""
 
-PAUSE = 30.0
+PAUSE = 60.0
 """Seconds between two reports of what has changed."""
 
 NEWS_BYTES = 64 << 20

@@ -8,8 +8,8 @@ from typing import Any
 
 from clusterhub.spawner.boarding import Usage
 
-STALE = 300.0
-"""Seconds after which what was said is not shown any more: a session says it every two minutes at least."""
+STALE = 1500.0
+"""Seconds after which what was said is not shown any more: a session says it every ten minutes at least."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ WHOLE_VALUES = {
     "open-mode": {"append", "truncate"},
 }
 SIGNALS = {"CONT", "HUP", "INT", "KILL", "STOP", "TERM", "USR1", "USR2"}
-VERBS_THAT_RUN = {"submit", "estimate", "cancel"}
+VERBS_THAT_RUN = {"submit", "estimate", "cancel", "signal"}
 LONGEST_REQUEST = 1 << 20
 
 
@@ -257,8 +257,11 @@ def _ended(program: str, words: Sequence[str], verb: str) -> Iterator[str]:
     *options, job = words or ("",)
     if not (job.isascii() and job.isdigit()) or job.startswith("0") or len(job) > 10:
         yield f"{job!r} is not one job"
+    signals = [option for option in options if option.startswith("--signal=")]
     permitted = {f"--directory={ENGINE}"} if program == "local-engine" else {"--full", "--quiet"}
     for option in options:
+        if option in signals and verb == "signal" and option.removeprefix("--signal=") in SIGNALS:
+            continue
         if option not in permitted:
             yield f"a {verb} has the option {option!r}"
     if len(set(options)) != len(options):

@@ -135,6 +135,7 @@ KEYS = (
     "name",
     "bytes",
     "job",
+    "signal",
     "program",
     "password",
     "until",
@@ -192,8 +193,8 @@ class Requests:
         person = random.choice(self.people)
         log = f"{random.choice(NAMES)}-{random.randrange(1, 99)}.log"
         program = random.choice(PROGRAMS)
-        match random.randrange(8):
-            case 6:
+        match random.randrange(9):
+            case 8:
                 return self._estimate(person)
             case 0 | 1:
                 return self._submission(person)
@@ -206,11 +207,21 @@ class Requests:
                     "argv": [name, *told, str(random.randrange(1, 10**6))],
                 }
             case 3:
+                signal = random.choice(("TERM", "USR1", "KILL", "9", "ABRT"))
+                job = str(random.randrange(1, 10**6))
+                return {
+                    "verb": "signal",
+                    "person": person,
+                    "program": "scancel",
+                    "job": job,
+                    "signal": signal,
+                }
+            case 4:
                 request = {"verb": "read-log", "person": person, "name": log}
                 return request if random.random() < 0.5 else {**request, "bytes": random.choice((1, 65536))}
-            case 4:
-                return {"verb": random.choice(("list-logs", "account", "disabled")), "person": person}
             case 5:
+                return {"verb": random.choice(("list-logs", "account", "disabled")), "person": person}
+            case 6:
                 return {"verb": "remove-ticket", "person": person, "name": f"{random.choice(NAMES)}.ticket"}
             case _:
                 request = {"verb": "authenticate", "person": person, "password": random.choice(FRAGMENTS)}

@@ -29,6 +29,7 @@ OUTPUT = "--output=/shared/sessions/alice/default-%j.log"
 SUBMIT = {"verb": "submit", "person": "alice", "argv": ["sbatch", TAG, OUTPUT], "stdin": "#!/bin/sh\n"}
 ESTIMATE = {"verb": "estimate", "person": "alice", "argv": ["sbatch", "--test-only", TAG, OUTPUT]}
 CANCEL = {"verb": "cancel", "person": "alice", "argv": ["scancel", "17"]}
+SIGNAL = {"verb": "signal", "person": "alice", "program": "scancel", "job": "17", "signal": "TERM"}
 READ = {"verb": "read-log", "person": "alice", "name": "default-17.log"}
 LOGIN = {"verb": "authenticate", "person": "alice", "password": "secret"}
 
@@ -180,11 +181,14 @@ HOSTILE: list[Any] = [
     *({**SUBMIT, "argv": ["sbatch", f"--comment={tag}", OUTPUT]} for tag in TAGS),
     *({**request, "person": person} for request in (SUBMIT, CANCEL, READ, LOGIN) for person in PEOPLE),
     *({**CANCEL, "argv": ["scancel", job]} for job in JOBS),
+    *({**SIGNAL, "job": job} for job in JOBS),
     *({**CANCEL, "argv": argv} for argv in CANCELS),
     *({**SUBMIT, "argv": argv} for argv in CANCELS),
     *({**READ, "name": name} for name in NAMES),
     *({**READ, "verb": "remove-ticket", "name": name} for name in NAMES if name != "default.ticket"),
     *({**READ, "bytes": count} for count in (0, -1, 1 << 30, 1.5, "9", True, None, [])),
+    *({**SIGNAL, "signal": name} for name in ("9", 9, "KILL ", "SEGV", None, "TERM,1", [])),
+    *({**SIGNAL, "program": name} for name in ("sbatch", "kill", "/bin/kill", "", None, 1)),
     *({**SUBMIT, "ticket": ticket} for ticket in ("x", {}, {"name": "a.ticket"}, [], 1, True)),
     *({**SUBMIT, "ticket": {"name": name, "text": "x"}} for name in NAMES if name != "default.ticket"),
     {**SUBMIT, "ticket": {"name": "a.ticket", "text": "x" * 5000}},
@@ -224,7 +228,7 @@ HOSTILE: list[Any] = [
 
 def test_the_requests_that_the_hostile_ones_are_made_from_are_good() -> None:
     """Else each of them could be refused for another reason than the one that is meant."""
-    for request in (SUBMIT, ESTIMATE, CANCEL, READ, LOGIN, with_option("--job-name=a", "--time=1")):
+    for request in (SUBMIT, ESTIMATE, CANCEL, SIGNAL, READ, LOGIN, with_option("--job-name=a", "--time=1")):
         check_request(request, CONFIGURATION)
 
 
@@ -347,9 +351,9 @@ VALUES = st.recursive(
 )
 REQUESTS = st.builds(
     lambda base, changes: {**base, **changes},
-    st.sampled_from([SUBMIT, CANCEL, READ, LOGIN, {"verb": "account", "person": "alice"}]),
+    st.sampled_from([SUBMIT, CANCEL, SIGNAL, READ, LOGIN, {"verb": "account", "person": "alice"}]),
     st.dictionaries(
-        st.sampled_from(["verb", "person", "argv", "stdin", "ticket", "name", "bytes", "job", "x"]),
+        st.sampled_from(["verb", "person", "argv", "stdin", "ticket", "name", "bytes", "job", "signal", "x"]),
         st.one_of(VALUES, st.lists(NASTY, max_size=6), st.lists(TEXTS, max_size=6)),
         max_size=3,
     ),
@@ -374,7 +378,7 @@ def test_whatever_is_sent_is_refused_or_stays_within_the_rules(request_: Any) ->
         assert options.get("--comment", options.get("--tag", "")).split(":")[2] == person
         assert Path(options["--output"]).parent == Path("/shared/sessions") / person
         assert not {"--uid", "--gid", "--wrap", "--error", "--input"} & set(options)
-    if verb == "cancel":
+    if verb in ("cancel", "signal"):
         assert fields["argv"][-1].isdigit()
         assert all(word.startswith("--") for word in fields["argv"][1:-1] if word != "cancel")
 

@@ -143,7 +143,7 @@ HOLES = [
     hole("sbatch takes any --export", _with_option("sbatch", "submit", "--export", ".*")),
     hole("sbatch takes any name of a job", _with_option("sbatch", "submit", "--job-name", ".*")),
     hole("scancel takes --me", _with_option("scancel", "cancel", "--me", None)),
-    hole("scancel sends any signal", _with_option("scancel", "cancel", "--signal", "[A-Z0-9]+")),
+    hole("scancel sends any signal", _with_option("scancel", "signal", "--signal", "[A-Z0-9]+")),
     hole("a job is anything", _with_pattern("JOB", ".*")),
     hole("a log is anything", _with_pattern("LOG_NAME", ".*")),
     hole("a log lies in any directory", _with_pattern("LOG_NAME", r"[A-Za-z0-9_./-]+\.log")),

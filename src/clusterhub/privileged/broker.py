@@ -39,7 +39,7 @@ COMMANDS_AT_ONCE = max(4, min(2 * (os.cpu_count() or 1), 16))
 LOGINS_AT_ONCE = 8
 """Passwords that are checked at a time."""
 
-_RANKS = {"cancel": Rank.END, "submit": Rank.START}
+_RANKS = {"cancel": Rank.END, "signal": Rank.END, "submit": Rank.START}
 _OVERHEAD = 256  # bytes of a request for its verb, its time and its id
 _SECONDS_OVER = 15.0  # for sudo, PAM and a slow file system, beyond the helper's own limit
 _TO_ANSWER = 10.0  # of them, for the helper to end what it has run, and say so, before it is given up
@@ -181,6 +181,11 @@ class Broker:
     async def cancel(self, person: str, argv: tuple[str, ...]) -> CommandResult:
         """Cancel one job as the person, so that the scheduler itself sees to it that it is theirs."""
         return _command_result(await self._ask("cancel", {"person": person, "argv": list(argv)}))
+
+    async def signal(self, person: str, program: str, job_id: str, name: str) -> CommandResult:
+        """Send a signal, such as ``USR1``, to one job as the person. ``program`` is that which cancels."""
+        request = {"person": person, "program": program, "job": job_id, "signal": name}
+        return _command_result(await self._ask("signal", request))
 
     async def read_log(self, person: str, name: str, max_bytes: int = 65536) -> str:
         """The end of one of the person's session logs; "" if there is none yet."""

@@ -15,7 +15,7 @@ class Rank(IntEnum):
     """What goes before what. It is short, or has come far already, that goes first."""
 
     END = 0
-    """To end a job: short, and whoever waits for it wants the resources back."""
+    """To end or to signal a job: short, and whoever waits for it wants the resources back."""
     START = 1
     """To submit a job."""
     LOOK = 2

@@ -55,9 +55,11 @@ async def test_a_submission_goes_through_the_helper(broker: Broker, own_helper: 
     assert not ticket.exists()
 
 
-async def test_a_cancel_goes_through_the_helper(broker: Broker, own_helper: OwnHelper) -> None:
+async def test_cancel_and_signal_go_through_the_helper(broker: Broker, own_helper: OwnHelper) -> None:
     cancelled = await broker.cancel(own_helper.person, ("scancel", "7"))
     assert json.loads(cancelled.stdout)["argv"] == ["7"]
+    signalled = await broker.signal(own_helper.person, "scancel", "7", "USR1")
+    assert json.loads(signalled.stdout)["argv"] == ["--full", "--signal=USR1", "7"]
 
 
 async def test_logs_are_read_and_listed(broker: Broker, own_helper: OwnHelper) -> None:

@@ -99,6 +99,11 @@ def test_a_cancel_names_one_job(argv: list[str]) -> None:
     assert check_cancellation(argv, CONFIGURATION) == argv
 
 
+def test_a_signal_becomes_the_command_of_its_program() -> None:
+    request = {"verb": "signal", "person": "alice", "program": "scancel", "job": "17", "signal": "USR1"}
+    assert check_request(request, CONFIGURATION)[1]["argv"] == ["scancel", "--full", "--signal=USR1", "17"]
+
+
 @pytest.mark.parametrize("until", ["soon", 10, True, None, float("nan"), float("inf")])
 def test_until_when_is_a_number_of_seconds(until: object) -> None:
     with pytest.raises(Refused) as refusal:

@@ -69,11 +69,11 @@ def check_submission(
     return argv
 
 
-def check_cancellation(argv: list[str], configuration: Configuration) -> list[str]:
-    """The command line of a cancel: closed options, then exactly one job."""
+def check_cancellation(argv: list[str], configuration: Configuration, verb: str = "cancel") -> list[str]:
+    """The command line of a cancel or signal: closed options, then exactly one job."""
     if len(argv) == 1:
-        raise Refused("a cancel names one job", "argv")
-    _options(argv[:-1], "cancel", configuration)
+        raise Refused(f"a {verb} names one job", "argv")
+    _options(argv[:-1], verb, configuration)
     check_text(argv[-1], "job", 10, JOB)
     return argv
 

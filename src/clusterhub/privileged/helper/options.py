@@ -69,6 +69,7 @@ PROGRAMS: dict[str, dict[str, dict[str, str | None]]] = {
     },
     "scancel": {
         "cancel": {"--full": None, "--quiet": None},
+        "signal": {"--full": None, "--signal": "CONT|HUP|INT|KILL|STOP|TERM|USR1|USR2"},
     },
     "local-engine": {
         "submit": _LOCAL_ENGINE,

@@ -56,6 +56,12 @@ def _cancel(request: Request, configuration: Configuration) -> Fields:
     return {"argv": check_cancellation(check_words(request["argv"]), configuration)}
 
 
+def _signal(request: Request, configuration: Configuration) -> Fields:
+    signal = f"--signal={check_text(request['signal'], 'signal', 16)}"
+    argv = check_words([request["program"], "--full", signal, request["job"]])
+    return {"argv": check_cancellation(argv, configuration, "signal")}
+
+
 def _read_log(request: Request, _: Configuration) -> Fields:
     count = request.get("bytes", LOG_BYTES)
     if type(count) is not int or not 1 <= count <= LOG_BYTES:
@@ -92,6 +98,7 @@ VERBS: dict[str, tuple[set[str], set[str], Callable[[Request, Configuration], Fi
     "submit": ({"argv", "stdin"}, {"ticket"}, _submit),
     "estimate": ({"argv"}, set(), _estimate),
     "cancel": ({"argv"}, set(), _cancel),
+    "signal": ({"program", "job", "signal"}, set(), _signal),
     "read-log": ({"name"}, {"bytes"}, _read_log),
     "list-logs": (set(), set(), lambda *_: {}),
     "remove-ticket": ({"name"}, set(), _remove_ticket),

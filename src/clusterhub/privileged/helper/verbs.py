@@ -40,7 +40,7 @@ def carry_out(
         return run_program(actor, fields["argv"], NO_SCRIPT, ESTIMATE_ENVIRONMENT)
     if verb == "submit":
         _prepare(fields["ticket"], actor)
-    if verb in ("submit", "cancel"):
+    if verb in ("submit", "cancel", "signal"):
         return run_program(actor, fields["argv"], fields.get("stdin", ""))
     return _look(verb, fields, actor)
 

@@ -132,6 +132,11 @@ VERSIONS = DIRECTORY / "versions"
 FURTHER_PROFILES = (
     ("versions", "Versions of an environment", f'environment = "{VERSIONS}/current"'),
     ("held", "Held until released", 'directives = ["--hold"]'),
+    (
+        "held-version",
+        "Held, with a choice of versions",
+        f'environment = ["{VERSIONS}/current", "{VERSIONS}/first"]\ndirectives = ["--hold"]',
+    ),
     ("second-node", "On the second node", 'directives = ["--nodelist=n2"]'),
     ("first-node", "On the first node", 'directives = ["--nodelist=n1"]'),
     ("quality", "Of a quality of service", 'qos = "short"'),

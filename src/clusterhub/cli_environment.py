@@ -87,11 +87,12 @@ def build(path: Path, directory: Path | None, name: str, anew: bool, specificati
 
 @environment.command("list")
 @directory_option
+@click.option("--who", is_flag=True, help="Name the sessions, and the places in site.toml, that use each.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_versions(path: Path, directory: Path | None, as_json: bool) -> None:
+def list_versions(path: Path, directory: Path | None, who: bool, as_json: bool) -> None:
     """List the versions: which is active, which are in use, how large they are, when they were made."""
     from clusterhub.environments.listing import as_json as told
-    from clusterhub.environments.listing import table
+    from clusterhub.environments.listing import table, users
     from clusterhub.errors import ClusterhubError
 
     environments = _environments(path, directory)
@@ -103,6 +104,8 @@ def list_versions(path: Path, directory: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(told(environments, uses), indent=2))
         return
     for line in table(environments, uses):
+        click.echo(line)
+    for line in users(environments, uses or []) if who else ():
         click.echo(line)
     if trouble:
         click.echo(f"Which are in use is not known: {trouble}", err=True)
@@ -204,9 +207,12 @@ def _checked(name: str) -> str:
     """A version's name, or nothing. Raises click's error for what cannot be one."""
     from clusterhub.site.kinds import SLUG
     from clusterhub.site.quantities import Refused
+    from clusterhub.site.versions import CURRENT, PREVIOUS
 
     if not name:
         return ""
+    if name in (CURRENT, PREVIOUS):
+        raise click.BadParameter(f'"{name}" is what one of several versions is', param_hint="--name")
     try:
         return str(SLUG.read(name))
     except Refused as error:

@@ -1,7 +1,7 @@
 """An environment on a real cluster: opened on a node before people are let in, and not removed under them.
 
 The check fails to find what is broken where its parts are taken out of the probe, one by one; the removal
-goes through where the logs of sessions are not asked.
+goes through where the logs of sessions are not asked, or the database about what waits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 from tests.hub_fixture import LiveHub
 from tests.hub_site import DIRECTORY, ENVIRONMENT, VERSIONS
 from tests.real_cluster import hub as hub_module
+from tests.real_cluster.processes import wait_until
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -160,5 +161,27 @@ async def test_a_version_that_a_session_runs_in_is_not_removed(hub: LiveHub) -> 
         assert {each["name"]: len(each["in_use"]) > 0 for each in listed} == {"first": True, "second": True}
         await hub.stop_session(walk)
     assert hub.wait_for_no_job("bob")
-    assert environment(hub, "remove", "first").returncode == 0
+
+
+@pytest.mark.usefixtures("prefix")
+async def test_nor_is_one_that_a_job_waits_for_and_what_was_picked_outlasts_an_activation(
+    hub: LiveHub,
+) -> None:
+    assert environment(hub, "activate", "--unchecked", "second").returncode == 0
+    async with Walk.begin(hub.url, "bob") as walk:
+        await walk.log_in(hub.cluster.people["bob"].password)
+        await walk.press_start({"profile": "held-version", "environment": f"{VERSIONS}/first"})
+        assert wait_until(lambda: bool(hub.jobs("bob")), 30)
+        (job,) = hub.jobs("bob")
+        refused = environment(hub, "remove", "first")
+        assert refused.returncode == 1
+        assert f"session of bob, job {job} on main, which waits" in refused.stderr
+        assert f"first: session of bob, job {job}" in environment(hub, "list", "--who").stdout
+        script = hub.cluster.run("gateway", ["scontrol", "write", "batch_script", job, "-"]).stdout
+        assert f"python={COPY}/bin/python3" in script
+        await hub.stop_session(walk)
+    assert hub.wait_for_no_job("bob")
+    refused = environment(hub, "remove", "first")
+    assert "where: profile held-version in" in refused.stderr, "the sessions are gone, site.toml names it"
+    assert environment(hub, "remove", "first", "--force").returncode == 0
     assert COPY.is_dir(), "what was adopted is only forgotten"

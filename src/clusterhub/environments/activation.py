@@ -15,6 +15,7 @@ from typing import Any
 from clusterhub.environments.records import last_check
 from clusterhub.environments.versions import Environments, cannot_change
 from clusterhub.errors import ClusterhubError
+from clusterhub.site.versions import PREVIOUS
 
 _HISTORY = ".history"
 
@@ -90,8 +91,29 @@ def _turn(environments: Environments, name: str, entry: Mapping[str, str]) -> No
         scratch.unlink(missing_ok=True)
         scratch.symlink_to(name)
         scratch.replace(link)
+        point_to_previous(environments)
     except OSError as error:
         raise cannot_change(environments.directory, error) from None
+
+
+def point_to_previous(environments: Environments) -> None:
+    """Has the link `previous` lead to the version that a rollback would go to; no link where there is none.
+
+    It may be turned a moment after what is active was: nothing but what people are offered depends on it.
+    Raises OSError.
+    """
+    there = [each.name for each in environments.versions() if each.manifest is not None]
+    before = previous(_history(environments), environments.active(), there)
+    link = environments.link.with_name(PREVIOUS)
+    if os.path.lexists(link) and not link.is_symlink():
+        return  # something of the operator's, from before there were such links
+    if not before:
+        link.unlink(missing_ok=True)
+        return
+    scratch = link.with_name(f".{link.name}.new")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(before)
+    scratch.replace(link)
 
 
 def _history(environments: Environments) -> list[dict[str, Any]]:

@@ -26,6 +26,14 @@ def table(environments: Environments, uses: Iterable[Use] | None) -> list[str]:
     ]
 
 
+def users(environments: Environments, uses: Iterable[Use]) -> list[str]:
+    """Lines for a terminal that name who uses which version, and who may use any."""
+    known = list(uses)
+    told = {each.name: users_of(each, known) for each in environments.versions()}
+    lines = [f"{name}: {use.who}" for name, using in told.items() for use in using]
+    return lines + [f"not known: {use.who}" for use in known if use.directory is None]
+
+
 def as_json(environments: Environments, uses: Iterable[Use] | None) -> list[dict[str, Any]]:
     """The same for programs; ``in_use`` is null where nobody can tell."""
     known = None if uses is None else list(uses)

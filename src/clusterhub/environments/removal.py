@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusterhub.environments.activation import point_to_previous
 from clusterhub.environments.records import forget_check
 from clusterhub.environments.versions import REMOVING, Environments, Version, cannot_change, remove_tree
 from clusterhub.errors import ClusterhubError
@@ -51,6 +52,7 @@ def remove(environments: Environments, name: str, uses: Iterable[Use], *, force:
         try:
             _finish_earlier_removals(environments)
             _remove(environments, version)
+            point_to_previous(environments)
         except OSError as error:
             raise cannot_change(environments.directory, error) from None
 

@@ -5,6 +5,7 @@
                      is there
 ``NAME``             as a link: a prefix that was adopted, its manifest is ``.adopted/NAME.json``
 ``current``          a link to the active version
+``previous``         a link to the one before, to which a rollback would go
 ``.building/NAME/``  what a build keeps until it is done; the version is unfinished while it is there
 ``.checked/NAME``    the last check of a version
 ``.history``         which version was activated when, a line of JSON for each
@@ -27,6 +28,7 @@ from pathlib import Path
 from clusterhub.environments import manifest as manifests
 from clusterhub.environments.manifest import Manifest
 from clusterhub.errors import ClusterhubError
+from clusterhub.site.versions import PREVIOUS
 
 OWN = "clusterhub"
 """The directory in a version that holds its manifest, its locks and what it was built from."""
@@ -111,7 +113,7 @@ class Environments:
         found = []
         for name in {*names, *unfinished}:
             path = self.directory / name
-            if name.startswith(".") or path == self.link:
+            if name.startswith(".") or path == self.link or (name == PREVIOUS and path.is_symlink()):
                 continue
             manifest = None if name in unfinished else manifests.read(self.manifest_path(name))
             if manifest is not None or name in unfinished:

@@ -17,6 +17,7 @@ from clusterhub.languages.text import _, told
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE
+from clusterhub.spawner.environments import Offer
 from clusterhub.spawner.free_now import free_now
 from clusterhub.spawner.interfaces import INTERFACES
 from clusterhub.spawner.messages import as_html
@@ -62,15 +63,20 @@ async def options_form(spawner: ClusterSpawner) -> str:
         return f'<p class="alert alert-warning">{escape(told(NO_PROFILE))}</p>'
     linked = getattr(spawner.handler, "linked", {})
     last = linked or spawner.orm_spawner.user_options or {}
-    return render_form(profiles, last, await free_now(clusters, profiles))
+    return render_form(
+        profiles, last, await free_now(clusters, profiles), await clusters.environments.offers(profiles)
+    )
 
 
 def render_form(
-    profiles: Sequence[Profile], last: Mapping[str, Any], free: Mapping[str, str] = MappingProxyType({})
+    profiles: Sequence[Profile],
+    last: Mapping[str, Any],
+    free: Mapping[str, str] = MappingProxyType({}),
+    environments: Mapping[str, Sequence[Offer]] = MappingProxyType({}),
 ) -> str:
     """The form for these profiles, filled in as the person last chose, or as a link says.
 
-    ``free`` says what each has free.
+    ``free`` says what each has free, ``environments`` what can be picked of those.
     """
     names = [profile.name for profile in profiles]
     before = first_of(last.get("profile"))
@@ -79,14 +85,17 @@ def render_form(
         _environment()
         .get_template("options_form.html")
         .render(
-            profiles=[_card(profile, last if profile.name == chosen else {}) for profile in profiles],
+            profiles=[
+                _card(profile, last if profile.name == chosen else {}, environments.get(profile.name, ()))
+                for profile in profiles
+            ],
             chosen=chosen,
             free=free,
         )
     )
 
 
-def _card(profile: Profile, last: Mapping[str, Any]) -> dict[str, Any]:
+def _card(profile: Profile, last: Mapping[str, Any], environments: Sequence[Offer]) -> dict[str, Any]:
     ranges = {key: getattr(profile, key) for key in AMOUNTS}
     return {
         "name": profile.name,
@@ -102,6 +111,8 @@ def _card(profile: Profile, last: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "interfaces": [(name, INTERFACES[name].title) for name in profile.interface],
         "interface": first_of(last.get("interface")),
+        "environments": [(each.version, each.title) for each in environments],
+        "environment": first_of(last.get("environment")),
     }
 
 

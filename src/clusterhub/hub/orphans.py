@@ -45,6 +45,8 @@ class Server:
     """Empty while a start has not heard its job's id."""
     starts: bool
     """The hub has begun a start, or a session, and not ended it."""
+    environment: str = ""
+    """The directory that its job is to run in, or a link to it; empty where it is not known."""
 
     def owns(self, cluster: str, job: str) -> bool:
         """True where that job is this server's, or may become it."""
@@ -135,6 +137,7 @@ def servers_of(site: Site) -> Mapping[tuple[str, str], Server]:
             (state or {}).get("cluster", ""),
             (state or {}).get("job", ""),
             server is not None or started is not None,
+            (state or {}).get("environment", ""),
         )
         for person, name, state, server, started in rows
     }

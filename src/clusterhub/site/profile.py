@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from clusterhub.site.addresses import PATH, WORKING_DIRECTORY
+from clusterhub.site.addresses import WORKING_DIRECTORY
 from clusterhub.site.cluster import Directives
 from clusterhub.site.kinds import (
     LINE,
@@ -23,6 +22,7 @@ from clusterhub.site.people import People
 from clusterhub.site.quantities import Refused
 from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
 from clusterhub.site.section import Section, key
+from clusterhub.site.versions import Versions
 
 Interface = Literal["lab", "notebook", "terminal"]
 
@@ -177,11 +177,13 @@ class Profile(Section):
         example=["lab", "terminal"],
         default=("lab", "notebook", "terminal"),
     )
-    environment: Annotated[Path, PATH] | None = key(
-        "Directory of a Python environment of its own.",
-        example="/shared/clusterhub/environments/course",
-        default=None,
-        derived="that of `[environment]`",
+    environment: Versions = key(
+        "The Python environment that its sessions run in: a version by its name, `current` for the active "
+        "one, `previous` for the one before, or the path of an environment. Of several, people pick one; the "
+        "first is preset.",
+        example=["2026-11-23", "/shared/clusterhub/environments/course"],
+        default=(),
+        derived="what `[environment]` offers",
     )
     variables: dict[Annotated[str, VARIABLE], Annotated[str, VALUE]] = key(
         "Variables of the session's environment.",

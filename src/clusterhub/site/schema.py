@@ -19,6 +19,7 @@ from clusterhub.site.profile import Interface, Profile
 from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
 from clusterhub.site.section import Section, key
 from clusterhub.site.sessions import Environment, Sessions
+from clusterhub.site.versions import path_of
 
 __all__ = [
     "Cluster",
@@ -83,13 +84,23 @@ class Site(Section):
         """The cluster that a profile of this site runs on."""
         return self.clusters[profile.cluster]
 
-    def environment_path(self, profile: Profile) -> Path:
-        """Directory of the Python environment that sessions of this profile run in."""
-        return profile.environment or self.environment.path
+    def environments_of(self, profile: Profile) -> tuple[str, ...]:
+        """The environments that this profile offers, as the file names them; the first is preset."""
+        return profile.environment or self.environment.offer
+
+    def environment_path(self, profile: Profile, version: str | None = None) -> Path:
+        """Directory of that environment, or of the one that the profile presets. It may be a link."""
+        return path_of(version or self.environments_of(profile)[0], self.environment.path)
+
+    def python_in(self, environment: Path) -> Path:
+        """The interpreter of an environment."""
+        if environment == self.environment.path:
+            return self.environment.python
+        return environment / "bin/python3"
 
     def environment_python(self, profile: Profile) -> Path:
-        """The interpreter that sessions of this profile run in."""
-        return self.environment.python if profile.environment is None else profile.environment / "bin/python3"
+        """The interpreter that sessions of this profile run in, unless another environment is chosen."""
+        return self.python_in(self.environment_path(profile))
 
     @staticmethod
     def allowed(entries: Collection[str], person: str, groups: Collection[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
 from clusterhub.site.kinds import DURATION, TRUTH, ListOf, matching
 from clusterhub.site.section import UNSET, Section, key
+from clusterhub.site.versions import CURRENT, PREVIOUS, Versions
 
 KERNELS = matching(
     "the name of a kernel",
@@ -30,6 +31,14 @@ class Environment(Section):
         example="/shared/clusterhub/environments/current/bin/python3.12",
         default=UNSET,
         derived="`bin/python3` in `path`",
+    )
+    offer: Versions = key(
+        "The versions that people may pick from in profiles that name none, the first of which is preset: by "
+        "name, `current` for the active one, `previous` for the one that was active before. What is not "
+        'there is not offered. With `"current"` alone there is nothing to pick.',
+        example=["current", "previous", "2026-05-04"],
+        default=(CURRENT, PREVIOUS),
+        derived='`["current", "previous"]`',
     )
 
 

@@ -29,6 +29,7 @@ from clusterhub.spawner.cancellations import Cancellations
 from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
+from clusterhub.spawner.environments import Environments
 from clusterhub.spawner.job_request import SessionPaths
 from clusterhub.spawner.operator_messages import FILE as MESSAGES_FILE
 from clusterhub.spawner.operator_messages import OperatorMessages
@@ -113,6 +114,7 @@ class Clusters:
         self.certificates = Certificates.of(site)
         self.boarding = Boarding()
         self.nodes = Nodes()
+        self.environments = Environments(site)
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
         self.messages = OperatorMessages(self.state_directory / MESSAGES_FILE)

@@ -44,6 +44,7 @@ async def _explain(clusters: Clusters, person: str, given: Mapping[str, object])
         tag=tag,
         ticket=ticket,
         authority=certificates.look_up_authority() if certificates is not None else "",
+        environment=await clusters.environments.directory_of(profile, choice),
     )
     scheduler = cluster.scheduler
     submission = scheduler.submission(request)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from clusterhub.privileged.broker import Account
@@ -94,18 +95,21 @@ def job_request(
     tag: Tag,
     ticket: Mapping[str, Any],
     authority: str = "",
+    environment: Path | None = None,
 ) -> JobRequest:
     """The resolved thing to submit. Nothing of a person's is left in it that was not parsed.
 
     ``authority`` is the certificate, in PEM, by which the job knows the hub; empty for that of a public one.
+    ``environment`` is the directory to run in, or a link to it; by itself what was chosen.
     """
     cluster = site.cluster_of(profile)
+    python = site.python_in(environment or site.environment_path(profile, choice.environment))
     return JobRequest(
         tag=str(tag),
         name=cluster.job_name,
         person=account.name,
         log_path=SessionPaths.of(site, tag).log,
-        body=_body(site, profile, tag, choice.time, ticket=ticket, authority=authority),
+        body=_body(site, profile, tag, choice.time, python=str(python), ticket=ticket, authority=authority),
         time_seconds=choice.time,
         warning_seconds=warning_seconds(site, choice.time),
         cpus=choice.cpus or 1,
@@ -139,10 +143,16 @@ def warning_seconds(site: Site, time_seconds: int) -> int:
 
 
 def _body(
-    site: Site, profile: Profile, tag: Tag, time_seconds: int, *, ticket: Mapping[str, Any], authority: str
+    site: Site,
+    profile: Profile,
+    tag: Tag,
+    time_seconds: int,
+    *,
+    python: str,
+    ticket: Mapping[str, Any],
+    authority: str,
 ) -> str:
     """Bash that runs the launcher with the environment's Python, from its own text below."""
-    python = str(site.environment_python(profile))
     cluster = site.cluster_of(profile)
     base = site.hub.internal_url.rstrip("/") + site.hub.prefix + API
     ports = site.sessions.ports

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from clusterhub.audit.events import Adopted, Submitted
 from clusterhub.errors import ClusterhubError, Explanation
@@ -89,6 +90,7 @@ class Launch:
         account: Account,
         profile: Profile,
         choice: Choice,
+        environment: Path,
         given: Given,
         unheard_until: float = 0.0,
     ) -> None:
@@ -99,6 +101,7 @@ class Launch:
         self.account = account
         self.profile = profile
         self.choice = choice
+        self.environment = environment
         self.given = given
         self._unheard_until = unheard_until
         self._looking = False
@@ -270,6 +273,7 @@ class Launch:
             tag=self.tag,
             ticket=settings,
             authority=self._certificates.authority if self._certificates is not None else "",
+            environment=self.environment,
         )
         ticket = None
         if munge_uid is None:

@@ -15,7 +15,7 @@ from clusterhub.site.schema import Profile, Site
 AMOUNTS = ("cpus", "memory", "gpus", "nodes", "time")
 """What can be chosen as an amount, named as in site.toml's profiles."""
 
-KEYS = ("profile", *AMOUNTS, "interface")
+KEYS = ("profile", *AMOUNTS, "interface", "environment")
 """Everything that a person can choose."""
 
 MAX_LENGTH = 200
@@ -46,6 +46,8 @@ class Choice:
     """Bytes, per node or per CPU as the profile says."""
     gpus: int | None = None
     nodes: int | None = None
+    environment: str | None = None
+    """As site.toml names it. None: what the profile presets."""
 
     def as_options(self) -> dict[str, str | int]:
         """The choice in the form that `parse_choice` reads, to be kept and offered again."""
@@ -68,6 +70,14 @@ def parse_choice(given: object, site: Site, person: str, groups: Iterable[str]) 
             field="interface",
             next=f"Choose {' or '.join(profile.interface)}.",
         )
+    environments = site.environments_of(profile)
+    environment = values.get("environment")
+    if environment is not None and environment not in environments:
+        raise ChoiceRefused(
+            f"The profile {profile.name} does not offer the environment {quoted(str(environment))}.",
+            field="environment",
+            next=f"Choose {' or '.join(environments)}.",
+        )
     return Choice(
         profile=profile.name,
         interface=str(interface),
@@ -76,6 +86,7 @@ def parse_choice(given: object, site: Site, person: str, groups: Iterable[str]) 
         memory=amounts["memory"],
         gpus=amounts["gpus"],
         nodes=amounts["nodes"],
+        environment=None if environment is None else str(environment),
     )
 
 

@@ -61,6 +61,8 @@ class ClusterSpawner(Durable, Spawner):
 
     cluster_name = ""
     profile_name = ""
+    environment_path = ""
+    """The directory that the job is to run in, or a link to it."""
 
     _goes_on = False
     """True for a start that goes on with one that was interrupted."""
@@ -146,9 +148,11 @@ class ClusterSpawner(Durable, Spawner):
         options: object = self.user_options
         choice = parse_choice(options, site, account.name, account.groups)
         profile = site.profile_named(choice.profile)
+        environment = await self.clusters.environments.directory_of(profile, choice)
         # What was chosen, in full: a start that is gone on with later must not be read in another way.
         self.user_options = choice.as_options()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
+        self.environment_path = str(environment)
         # At once: what is not committed JupyterHub takes back when any request ends, and reads all anew.
         self.save_state()
         given = Given(self._session_environment, self._owns_token, self.note_endpoint)
@@ -158,6 +162,7 @@ class ClusterSpawner(Durable, Spawner):
             account=account,
             profile=profile,
             choice=choice,
+            environment=environment,
             given=given,
             unheard_until=self.clusters.unheard_until(self.user.name, self.name),
         )
@@ -199,6 +204,8 @@ class ClusterSpawner(Durable, Spawner):
     def get_state(self) -> dict[str, Any]:
         """What a restarted hub needs to know of a session; everything else is in the queue."""
         state: dict[str, Any] = super().get_state()
+        if self.environment_path:
+            state["environment"] = self.environment_path
         if self.job_id:
             state.update(
                 job=self.job_id,
@@ -218,6 +225,7 @@ class ClusterSpawner(Durable, Spawner):
         self.restart = state.get("restart", 0)
         self.cluster_name = state.get("cluster", "")
         self.profile_name = state.get("profile", "")
+        self.environment_path = state.get("environment", "")
         self._restored = bool(self.job_id)
         if self.orm_spawner.server is None:
             return
@@ -235,7 +243,7 @@ class ClusterSpawner(Durable, Spawner):
         super().clear_state()
         if self._begins_anew:
             self.clusters.interrupt(self.tag.person, self.tag.server)
-        self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
+        self.job_id = self.endpoint = self.cluster_name = self.profile_name = self.environment_path = ""
         self.restart = 0
         self._used = None
         self._begins_anew = self._is_over = False

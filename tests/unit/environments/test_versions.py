@@ -1,7 +1,8 @@
 """What was active before, what differs, what is in use: the pure parts.
 
 Fails where a rollback only goes to and fro between two versions, where a session of which nobody knows its
-environment counts as none, or where names of packages are compared letter by letter.
+environment counts as none, where the link to the previous version is not turned with each change, or where
+names of packages are compared letter by letter.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from clusterhub.environments.records import CheckRecord, note_check
 from clusterhub.environments.removal import Use, remove
 from clusterhub.environments.versions import OWN, Environments
 from clusterhub.errors import ClusterhubError
+from clusterhub.site.versions import PREVIOUS
 
 
 def a_manifest(name: str, *packages: Package, python: str = "3.12.1", made_at: float = 0.0) -> Manifest:
@@ -65,6 +67,36 @@ def test_activate_and_roll_back_turn_the_link(environments: Environments) -> Non
     assert environments.active() == "a"
     with pytest.raises(ClusterhubError, match="no version to go back to"):
         rollback(environments)
+
+
+def leads_to(environments: Environments) -> str:
+    """The version that people are offered as the previous one; empty where there is none."""
+    link = environments.directory / PREVIOUS
+    return str(link.readlink()) if link.is_symlink() else ""
+
+
+def test_the_previous_version_is_the_one_that_a_rollback_goes_to_and_is_no_version_itself(
+    environments: Environments,
+) -> None:
+    seen = []
+    for name in "abc":
+        activate(environments, name, unchecked=True)
+        seen.append(leads_to(environments))
+    remove(environments, "b", [], force=False)
+    seen.append(leads_to(environments))
+    rollback(environments)
+    assert [*seen, leads_to(environments)] == ["", "a", "b", "a", ""]
+    assert {each.name for each in environments.versions()} == {"a", "c"}
+
+
+def test_a_directory_that_has_the_name_of_the_link_is_left_alone(environments: Environments) -> None:
+    kept = environments.directory / PREVIOUS / "kept"
+    kept.parent.mkdir()
+    kept.touch()
+    for name in "ab":
+        activate(environments, name, unchecked=True)
+    assert environments.active() == "b"
+    assert kept.exists()
 
 
 def test_only_what_passed_its_check_is_activated_unless_somebody_insists(environments: Environments) -> None:

@@ -11,6 +11,7 @@ from tests.unit.spawner.conftest import SITE
 from clusterhub.hub.form import choice_from_form, options_form, render_form
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.site.loading import parse
+from clusterhub.spawner.environments import Offer
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 
 SITE_READ = parse(SITE, Path("site.toml"))
@@ -32,6 +33,17 @@ def test_the_last_choice_is_filled_in_also_one_that_was_refused() -> None:
     html = render_form(SITE_READ.profiles, {"profile": ["interactive"], "memory": ['99 GiB"><script>']})
     assert "99 GiB&#34;&gt;&lt;script&gt;" in html
     assert "<script>" not in html
+
+
+def test_an_environment_is_asked_for_only_where_there_is_more_than_one() -> None:
+    offers = {
+        "interactive": [Offer("current", "2026-11-23 (current)"), Offer("previous", "<b>old</b> (previous)")],
+        "gpu": [Offer("current", "2026-11-23 (current)")],
+    }
+    html = render_form(SITE_READ.profiles, {"environment": "previous"}, environments=offers)
+    assert '<option value="previous" selected>&lt;b&gt;old&lt;/b&gt; (previous)</option>' in html
+    assert 'name="interactive:environment"' in html
+    assert 'name="gpu:environment"' not in html
 
 
 def test_what_a_link_says_is_filled_in() -> None:

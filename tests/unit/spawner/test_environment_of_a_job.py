@@ -121,6 +121,21 @@ def test_of_a_hundred_starts_during_activations_none_fails_and_none_mixes_versio
     assert len(seen) == 2
 
 
+def test_a_job_holds_the_version_that_was_chosen_and_not_the_link(environments: Path, alice: Account) -> None:
+    site = parse(SITE.format(environments=environments), Path("site.toml"))
+    request = job_request(
+        site,
+        profile=site.profiles[0],
+        choice=parse_choice({"environment": "previous"}, site, "alice", ()),
+        account=alice,
+        tag=Tag("hub", "alice", ""),
+        ticket={"kind": "munge", "uid": 1},
+        environment=environments / "one",
+    )
+    assert f"python={environments}/one/bin/python3\n" in request.body
+    assert "previous" not in request.body
+
+
 def test_the_log_names_the_version_and_not_the_link(environments: Path, body: str) -> None:
     done = subprocess.run(["/bin/bash"], input=body, capture_output=True, text=True, check=True, timeout=30)
     assert f"{ENVIRONMENT_LINE}{environments}/one\n" in done.stderr

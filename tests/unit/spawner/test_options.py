@@ -19,15 +19,33 @@ def test_nothing_chosen_is_the_first_profile_with_its_defaults(site: Site) -> No
 @pytest.mark.parametrize(
     "same",
     [
-        {"profile": "interactive", "cpus": 4, "memory": 8 * GIB, "time": 7200},
-        {"profile": "interactive", "cpus": "4", "memory": "8 GiB", "time": "2h"},
-        {"profile": ["interactive"], "cpus": ["4"], "memory": ["8G"], "time": ["02:00:00"]},
+        {
+            "profile": "interactive",
+            "cpus": 4,
+            "memory": 8 * GIB,
+            "time": 7200,
+            "environment": "previous",
+        },
+        {
+            "profile": "interactive",
+            "cpus": "4",
+            "memory": "8 GiB",
+            "time": "2h",
+            "environment": "previous",
+        },
+        {
+            "profile": ["interactive"],
+            "cpus": ["4"],
+            "memory": ["8G"],
+            "time": ["02:00:00"],
+            "environment": ["previous"],
+        },
     ],
     ids=["api", "link", "form"],
 )
 def test_form_link_and_api_say_the_same(site: Site, same: dict[str, object]) -> None:
     assert parse_choice(same, site, "bob", ()) == Choice(
-        "interactive", "lab", 7200, cpus=4, memory=8 * GIB, nodes=1
+        "interactive", "lab", 7200, cpus=4, memory=8 * GIB, nodes=1, environment="previous"
     )
 
 
@@ -66,6 +84,9 @@ def test_a_profile_of_others_looks_like_one_that_is_not_there(site: Site) -> Non
         ({"profile": "interactive\0"}, "profile", "cannot be printed"),
         ({"profile": {"$ne": 1}}, "profile", "neither a text"),
         ({"interface": "bash"}, "interface", "lab or notebook or terminal"),
+        ({"environment": "2026-05-04"}, "environment", "Choose current or previous."),
+        ({"environment": "/home/bob/venv"}, "environment", "does not offer"),
+        ({"environment": 7}, "environment", "does not offer"),
         ({"partition": "gpu"}, "", "can be chosen"),
         ({"account": "physics"}, "", "can be chosen"),
         ({"cpu": 2}, "", "Did you mean cpus?"),

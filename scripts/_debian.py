@@ -21,6 +21,8 @@ PACKAGES = {
     "util-linux": "nsenter and unshare, to start daemons in them",
     "procps": "ps and sysctl",
     "faketime": "clocks of nodes that are off",
+    "squashfs-tools": "images of environments",
+    "squashfuse": "sessions that mount them",
     "sudo": "the way from the hub's account to the helper",
     "libpam-oath": "logins that ask for a one-time code",
     "oathtool": "the one-time codes",

@@ -177,6 +177,28 @@ def remove(path: Path, directory: Path | None, name: str, force: bool) -> None:
 
 @environment.command()
 @directory_option
+@click.argument("name", required=False)
+def pack(path: Path, directory: Path | None, name: str | None) -> None:
+    """Pack the version NAME, or the active one, into one image, from which sessions start faster.
+
+    The version stays as it is: a node that can read the image in no way reads that. Needs squashfs-tools.
+    """
+    from clusterhub.environments.packing import image_path
+    from clusterhub.environments.packing import pack as run
+    from clusterhub.site.quantities import format_size
+
+    environments = _environments(path, directory)
+    name = name or environments.active()
+    image, made = run(environments, name, lambda doing: click.echo(doing, err=True))
+    size = format_size(max(image.size // 2**20, 1) * 2**20)
+    click.echo(
+        f"{name} is packed{'' if made else ' already, and its image is whole'}: "
+        f"{image_path(environments, name)}, {size}."
+    )
+
+
+@environment.command()
+@directory_option
 @click.option("--name", default="", metavar="NAME", help="What to call it [default: the directory's name]")
 @click.argument("prefix", type=click.Path(path_type=Path, file_okay=False))
 def adopt(path: Path, directory: Path | None, name: str, prefix: Path) -> None:

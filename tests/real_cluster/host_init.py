@@ -7,7 +7,8 @@ in the host with it.
 SPEC is JSON: ``hostname``; ``tmpfs``: paths that the host has for itself; ``keep``: paths below those that
 stay visible; ``directories``: [path, user, mode] to make afterwards; ``binds``: [source, target];
 ``overlays``: directories to which the host may add what only it sees;
-``gpus``: how many stand-ins for GPU devices to make in ``/run/gpu``.
+``gpus``: how many stand-ins for GPU devices to make in ``/run/gpu``;
+``fuse``: whether everybody may mount with FUSE, as udev has it on machines that are not containers.
 """
 
 from __future__ import annotations
@@ -84,6 +85,11 @@ def furnish(spec: dict[str, Any]) -> None:
         device.parent.mkdir(exist_ok=True)
         os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         device.chmod(0o666)
+    if spec["fuse"] and Path("/dev/fuse").exists():
+        device = Path("/run/fuse")
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(10, 229))
+        device.chmod(0o666)
+        mount(str(device), "/dev/fuse", flags=MS_BIND)
     socket.sethostname(spec["hostname"])
 
 

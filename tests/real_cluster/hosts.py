@@ -20,6 +20,7 @@ from .layout import (
     HUB_FILES,
     MARKER_NAME,
     N2,
+    NODES,
     REPOSITORY,
     SETUP_OVERLAYS,
     SWITCH,
@@ -68,6 +69,7 @@ def start(host: Host) -> int:
         ],
         "overlays": SETUP_OVERLAYS if host == GATEWAY else [],
         "gpus": GPUS if host == N2 else 0,
+        "fuse": host in NODES,
     }
     program = Path(__file__).with_name("host_init.py")
     done = subprocess.run(

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from clusterhub.environments.packing import image_of
 from clusterhub.environments.records import last_check
 from clusterhub.environments.removal import Use, users_of
 from clusterhub.environments.versions import Environments, Version
 
-_HEADINGS = ("version", "state", "in use", "packages", "files", "size", "made")
+_HEADINGS = ("version", "state", "in use", "packages", "files", "size", "image", "made")
 
 
 def table(environments: Environments, uses: Iterable[Use] | None) -> list[str]:
@@ -50,6 +51,7 @@ def as_json(environments: Environments, uses: Iterable[Use] | None) -> list[dict
             "packages": len(each.manifest.packages) if each.manifest else None,
             "files": each.manifest.files if each.manifest else None,
             "bytes": each.manifest.size if each.manifest else None,
+            "image_bytes": image.size if (image := image_of(environments, each.name)) else None,
             "made_at": each.manifest.made_at if each.manifest else None,
             "made_by": each.manifest.account if each.manifest else None,
         }
@@ -62,10 +64,10 @@ def _row(environments: Environments, version: Version, uses: list[Use] | None) -
     states = ["active"] if version.active else []
     states += ["adopted"] if version.is_adopted else []
     if version.manifest is None:
-        return (version.name, "unfinished", "", "", "", "", "")
+        return (version.name, "unfinished", "", "", "", "", "", "")
     states.append("not checked" if check is None else "checked" if check.passed else "failed its check")
     using = "?" if uses is None else str(len(users_of(version, uses)) or "")
-    made = version.manifest
+    made, image = version.manifest, image_of(environments, version.name)
     return (
         version.name,
         ", ".join(states),
@@ -73,5 +75,6 @@ def _row(environments: Environments, version: Version, uses: list[Use] | None) -
         str(len(made.packages)),
         f"{made.files:,}",
         f"{made.size / 2**20:,.0f} MiB",
+        f"{image.size / 2**20:,.0f} MiB" if image else "",
         f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(made.made_at))} by {made.account}",
     )

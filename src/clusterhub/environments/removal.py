@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clusterhub.environments.activation import point_to_previous
+from clusterhub.environments.packing import forget_image
 from clusterhub.environments.records import forget_check
 from clusterhub.environments.versions import REMOVING, Environments, Version, cannot_change, remove_tree
 from clusterhub.errors import ClusterhubError
@@ -75,6 +76,7 @@ def _refuse_used(version: Version, uses: list[Use]) -> None:
 
 def _remove(environments: Environments, version: Version) -> None:
     manifest = environments.manifest_path(version.name)
+    forget_image(environments, version.name)
     if version.is_adopted:
         version.path.unlink()
         manifest.unlink(missing_ok=True)

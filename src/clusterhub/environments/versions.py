@@ -8,6 +8,7 @@
 ``previous``         a link to the one before, to which a rollback would go
 ``.building/NAME/``  what a build keeps until it is done; the version is unfinished while it is there
 ``.checked/NAME``    the last check of a version
+``.packed/``         images of versions
 ``.history``         which version was activated when, a line of JSON for each
 ``.lock``            held while something is activated, adopted or removed
 ==================== =============================================================================
@@ -82,6 +83,11 @@ class Environments:
     def building(self) -> Path:
         """Where builds keep what they need until they are done."""
         return self.directory / ".building"
+
+    @property
+    def packed(self) -> Path:
+        """Where the images of versions lie."""
+        return self.directory / ".packed"
 
     def manifest_path(self, name: str) -> Path:
         """The manifest of a version."""

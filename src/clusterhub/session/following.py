@@ -75,6 +75,7 @@ class Session:
             "warn_before_s": self.deadline.lead,
             "warn": self.deadline.is_near(now),
             "home": self.home_problem,
+            "environment": os.environ.get("CLUSTERHUB_ENVIRONMENT_WAY", "directory"),
             "messages": self.messages,
         }
 

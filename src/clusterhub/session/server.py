@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import home, isolation, kernels
+from . import home, isolation, kernels, unpacked
 from .certificate import AUTHORITY_VARIABLE, Certificate
 from .discretion import keep_cookies_out_of_logs
 from .following import EVENT_SCHEMA, Session
@@ -64,6 +64,7 @@ def serve(
     files: Mapping[str, str],
 ) -> None:
     """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
+    unpacked.remove_at_end()
     keep_cookies_out_of_logs()
     os.environ.update(reply["environment"])
     prepare_runtime(runtime, reply)

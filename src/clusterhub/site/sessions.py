@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
-from clusterhub.site.kinds import DURATION, TRUTH, ListOf, matching
+from clusterhub.site.kinds import DURATION, TRUTH, ListOf, matching, one_of
 from clusterhub.site.section import UNSET, Section, key
 from clusterhub.site.versions import CURRENT, PREVIOUS, Versions
 
@@ -15,6 +15,8 @@ KERNELS = matching(
     r"[A-Za-z0-9._*?-]{1,128}",
     'the name of a kernelspec, such as "java", or a pattern, such as "scala*"',
 )
+
+PACKED = one_of("a way to use a packed version", "auto", "unpacked", "never")
 
 
 class Environment(Section):
@@ -39,6 +41,28 @@ class Environment(Section):
         example=["current", "previous", "2026-05-04"],
         default=(CURRENT, PREVIOUS),
         derived='`["current", "previous"]`',
+    )
+    packed: Annotated[str, PACKED] = key(
+        "How a session reads a version that `clusterhub environment pack` has packed: `auto`, in the fastest "
+        "way that its node permits; `unpacked`, without FUSE or the kernel mounting it, from a copy on the "
+        "node; `never`, from the version's directory.",
+        example="unpacked",
+        default="auto",
+        derived='`"auto"`',
+    )
+    node_mounts: Annotated[Path, PATH] | None = key(
+        "A directory of each node in which the images are mounted under the names of their versions, by its "
+        "prologue or autofs.",
+        example="/run/clusterhub/environments",
+        default=None,
+        derived="only a version that is mounted over its own directory is found",
+    )
+    node_directory: Annotated[Path, PATH] | None = key(
+        "A directory of each node for what has to be unpacked, of which each person gets a part. If it is "
+        "memory, the copy counts as memory of the job.",
+        example="/local/scratch",
+        default=None,
+        derived="`/tmp`, unless that is memory",
     )
 
 

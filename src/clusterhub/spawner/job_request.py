@@ -14,10 +14,12 @@ from typing import Any
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.session.launcher import NO_ENVIRONMENT
-from clusterhub.site.schema import Cluster, Profile, Site
+from clusterhub.site.schema import Cluster, Environment, Profile, Site
 from clusterhub.spawner.options import Choice
 from clusterhub.spawner.tags import Tag
 
+NODE_DIRECTORY = "/tmp"  # noqa: S108 - what is made in it is looked at before it is trusted
+"""Where a packed environment is unpacked on a node."""
 HEREDOC = "CLUSTERHUB_LAUNCHER_ENDS_HERE"
 FILES_HEREDOC = "CLUSTERHUB_FILES_END_HERE"
 CARRIED = (
@@ -29,6 +31,7 @@ CARRIED = (
     "certificate.py",
     "isolation.py",
     "kernels.py",
+    "unpacked.py",
     "server.py",
     "lab/package.json",
     "lab/static/remoteEntry.js",
@@ -180,15 +183,33 @@ def _body(
         # once.
         'if bin=$(cd -P -- "${python%/*}" && pwd -P); then python=$bin/${python##*/}; fi',
         f'echo "{ENVIRONMENT_LINE}${{python%/*/*}}" >&2',
+        "clusterhub_enter=()",
+        *packed(site.environment),
         'export PATH="${python%/*}:${PATH:-/usr/local/bin:/usr/bin:/bin}"',
         *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
-        f"exec \"$python\" -I /dev/fd/3 3<<'{HEREDOC}' 4<<'{FILES_HEREDOC}'",
+        f"exec \"${{clusterhub_enter[@]}}\" \"$python\" -I /dev/fd/3 3<<'{HEREDOC}' 4<<'{FILES_HEREDOC}'",
         launcher_source().rstrip("\n"),
         HEREDOC,
         carried_files().rstrip("\n"),
         FILES_HEREDOC,
     ]
     return "\n".join(lines) + "\n"
+
+
+def packed(environment: Environment) -> list[str]:
+    """Bash that chooses from where the environment is read; see `packed.sh`."""
+    if environment.packed == "never":
+        return []
+    given = {
+        "packed": environment.packed,
+        "node_mounts": environment.node_mounts or "",
+        "node_directory": environment.node_directory or NODE_DIRECTORY,
+        "node_memory": "yes" if environment.node_directory else "",
+    }
+    return [
+        *(f"clusterhub_{name}={shlex.quote(str(value))}" for name, value in given.items()),
+        _source("packed.sh").rstrip("\n"),
+    ]
 
 
 @cache

@@ -74,7 +74,7 @@ def body(environments: Path, alice: Account) -> str:
         tag=Tag("hub", "alice", ""),
         ticket={"kind": "munge", "uid": 1},
     )
-    return request.body.replace('exec "$python" -I /dev/fd/3', f'exec "$python" -I -c "{PROGRAM}"')
+    return request.body.replace('"$python" -I /dev/fd/3', f'"$python" -I -c "{PROGRAM}"')
 
 
 @contextmanager

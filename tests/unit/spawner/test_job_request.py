@@ -66,7 +66,7 @@ def test_the_body_is_bash_that_hands_over_exactly_what_it_was_given(site: Site, 
     body = body.replace(
         "python=/shared/clusterhub/environments/current/bin/python3", "python=/usr/bin/python3"
     )
-    body = body.replace('exec "$python" -I /dev/fd/3', f"exec \"$python\" -I -c '{shown}' /dev/fd/3")
+    body = body.replace('"$python" -I /dev/fd/3', f"\"$python\" -I -c '{shown}' /dev/fd/3")
     done = subprocess.run(["/bin/bash"], input=body, capture_output=True, text=True, check=True, timeout=30)
     environment, source, files = json.loads(done.stdout)
     assert environment["QUOTED"] == "it's $HOME"

@@ -110,7 +110,7 @@ CLOCK = DIRECTORY / "clock"
 GO_ON = DIRECTORY / "go-on"
 """For this file the prologue of a "slow-prologue" session waits."""
 OTHER_CLOCK = f"export $(cat {CLOCK})"
-SLOW_PROLOGUE = f"until [ -e {GO_ON} ]; do sleep 0.1; done"
+SLOW_PROLOGUE = f"echo waiting for a licence; until [ -e {GO_ON} ]; do sleep 0.1; done"
 LIGHT_PROFILE = f"""
 [[profile]]
 name = "light"

@@ -122,7 +122,7 @@ def test_the_whole_way_goes_by_keyboard_alone_on_every_screen(
     expect(page.locator(".alert.alert-danger")).to_contain_text("prologue failed", timeout=30_000)
     check(page, picture, "failed")
     tab_to(page, focused(page, ".clusterhub-log"))
-    tab_to(page, focused(page, "#clusterhub-choose"))
+    tab_to(page, focused(page, "#choose"))
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
 

@@ -52,7 +52,7 @@ def test_an_ended_session_is_started_again_as_it_was(
     # on the waiting page, by keyboard
     expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
     check(page, picture, "relaunch-failed")
-    tab_to(page, focused(page, "#clusterhub-again"))
+    tab_to(page, focused(page, "#start"))
     page.keyboard.press("Enter")
     second = only_job(hub, but=first)
     assert chosen(hub, second) == chosen(hub, first)
@@ -64,7 +64,7 @@ def test_an_ended_session_is_started_again_as_it_was(
     expect(page.get_by_role("heading", name="Your session did not start")).to_be_visible()
     check(page, picture, "relaunch-not-running")
     assert page.get_by_role("button", name=AGAIN).evaluate("button => button.form.method") == "post"
-    page.get_by_role("button", name="Choose differently").click()
+    page.get_by_role("link", name="Choose differently").click()
     expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
     expect(page.get_by_role("radio", name="Interactive, up to 8 cores")).to_be_checked()
     expect(page.locator("[name='interactive:cpus']")).to_have_value("2")

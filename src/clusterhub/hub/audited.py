@@ -164,6 +164,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", _SERVER, _start),
     ("DELETE", _SERVER, _stop),
     ("POST", _PAGE, _start),
+    ("POST", r"clusterhub/stop/(?P<person>[^/]+)(?:/(?P<server>[^/]+))?", _stop),
     ("POST", rf"{_USER}/tokens", _token_made),
     ("DELETE", rf"{_USER}/tokens/(?P<token>[^/]+)", _token_revoked),
     ("GET", r"api/oauth2/authorize", _entered),

@@ -35,6 +35,7 @@ from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.own_files import HANDLERS as OWN_FILES
 from clusterhub.hub.own_files import address
 from clusterhub.hub.page_policy import MarkedScripts, cookie_options, headers_of_every_answer
+from clusterhub.hub.page_times import length_words, time_element
 from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
@@ -42,6 +43,7 @@ from clusterhub.hub.sessions import lines_on_page
 from clusterhub.hub.speaking import HANDLERS as LANGUAGE_HANDLERS
 from clusterhub.hub.speaking import SETTING as LANGUAGES
 from clusterhub.hub.speaking import Languages, Translated, choices, speaking
+from clusterhub.hub.stop_page import HANDLERS as STOP_HANDLERS
 from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
 from clusterhub.schedulers.command import wait_without_threads
 from clusterhub.session.discretion import keep_cookies_out_of_logs
@@ -100,7 +102,15 @@ add_to_list(
     c,
     "JupyterHub",
     "extra_handlers",
-    [*HANDLERS, *ENDING_HANDLERS, *SESSION_HANDLERS, *LANGUAGE_HANDLERS, *UNANSWERED_HANDLERS, *OWN_FILES],
+    [
+        *HANDLERS,
+        *ENDING_HANDLERS,
+        *SESSION_HANDLERS,
+        *LANGUAGE_HANDLERS,
+        *UNANSWERED_HANDLERS,
+        *OWN_FILES,
+        *STOP_HANDLERS,
+    ],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])
 operators = Operators(site, clusters.audit)
@@ -154,6 +164,8 @@ add_to_table(
         "clusterhub_choice": choice_on_page,
         "clusterhub_notices": notices_on_page,
         "clusterhub_audit_problem": audit_problem,
+        "clusterhub_time": lambda _current_user: time_element,
+        "clusterhub_length": lambda _current_user: length_words,
         "clusterhub_static": address(f"{site.hub.prefix}hub/"),
         "clusterhub_languages": choices(languages),
     },

@@ -34,6 +34,7 @@ from clusterhub.spawner.job_request import SessionPaths
 from clusterhub.spawner.operator_messages import FILE as MESSAGES_FILE
 from clusterhub.spawner.operator_messages import OperatorMessages
 from clusterhub.spawner.reach import Nodes
+from clusterhub.spawner.start_log import LogLooks
 from clusterhub.spawner.tags import Tag
 
 log = logging.getLogger("clusterhub")
@@ -115,6 +116,7 @@ class Clusters:
         self.boarding = Boarding()
         self.nodes = Nodes()
         self.environments = Environments(site)
+        self.log_looks = LogLooks()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
         self.messages = OperatorMessages(self.state_directory / MESSAGES_FILE)

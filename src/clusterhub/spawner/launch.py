@@ -22,15 +22,12 @@ from clusterhub.spawner.endings import Session
 from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
-from clusterhub.spawner.progress import History, Progress
+from clusterhub.spawner.progress import History, Progress, progress_of
+from clusterhub.spawner.start_log import LOG_BYTES, StartLog
 from clusterhub.spawner.tags import Tag
 from clusterhub.spawner.time_left import seconds_left
-from clusterhub.spawner.waiting import joined_message, starts_ahead, waiting_message
+from clusterhub.spawner.waiting import joined_message
 from clusterhub.tls.names import session_name
-
-AWAY = "The scheduler cannot be reached at the moment; nothing is lost."
-
-LOOKING = "No certain answer came to the submission; looking for the job in the queue."
 
 LOOK_PAUSE = 5.0
 """Seconds between two looks for a job of which we do not know whether it was submitted."""
@@ -114,6 +111,7 @@ class Launch:
         """Which run of the job it is that serves: how often the scheduler had restarted it."""
         self.history = History()
         """What the person's page says of this start."""
+        self.log = StartLog(clusters.log_looks, self._read_log, lambda: self._runs, self._note)
         self._given_up = False
         self._ticket_secret = ""
         """Of the job that this start submitted, where tickets are not munge's."""
@@ -206,36 +204,32 @@ class Launch:
                 self._note()
                 if watch.is_over(self.job_id):
                     raise SessionEnded(await self.clusters.endings.remember(self.session, served=False))
-                runs = self._state is JobState.RUNNING
-                running_since = (running_since or time.monotonic()) if runs else None
+                running_since = (running_since or time.monotonic()) if self._runs else None
                 self._check_patience(submitted, running_since)
                 await self._next_event(snapshot)
         return self.endpoint
 
     def _note(self) -> None:
         """Adds to the history what is new."""
+        job = self.cluster.watch.snapshot.jobs.get(self.job_id)
+        if job is not None and job.submitted_at is not None:
+            self.history.submitted_at = job.submitted_at
         self.history.note(self._progress())
 
     def _progress(self) -> Progress:
-        if self.endpoint:
-            words = f"Job {self.job_id} has reported from its node; Jupyter is starting."
-            return Progress(80, words, topic="boarded")
-        snapshot = self.cluster.watch.snapshot
-        away = snapshot.error is not None
-        if not self.job_id:
-            ahead = self.clusters.broker.ahead(self._submission) if self._submission is not None else 0
-            submitting = f"Submitting to {self.cluster.name}{starts_ahead(ahead)}."
-            words = AWAY if away else LOOKING if self._looking else submitting
-            return Progress(5, words, topic="submitting" if words is submitting else words)
-        job = snapshot.jobs.get(self.job_id)
-        reason = self.cluster.scheduler.wait_reason(job) if job is not None else None
-        words = waiting_message(job, reason, snapshot.positions.get(self.job_id, ()))
-        topic = words
-        if job is not None and job.state is JobState.QUEUED and reason is not None:
-            topic = f"{reason.word or reason.why}, {job.restarts}"
-        words += self._joined
-        runs = job is not None and job.state is JobState.RUNNING
-        return Progress(50 if runs else 20, f"{AWAY} {words}" if away else words, topic=f"{topic}, {away}")
+        ahead = self.clusters.broker.ahead(self._submission) if self._submission is not None else 0
+        return progress_of(
+            self.cluster.watch.snapshot,
+            self.job_id,
+            scheduler=self.cluster.scheduler,
+            cluster=self.cluster.name,
+            starts_ahead=ahead,
+            looking=self._looking,
+            boarded=bool(self.endpoint),
+            earlier_job=self._joined,
+            log=self.log.lines,
+            now=time.time(),
+        )
 
     def _expect(self) -> None:
         cluster = self.cluster.name
@@ -368,9 +362,13 @@ class Launch:
         self._ready.set()
 
     @property
-    def _state(self) -> JobState | None:
+    def _runs(self) -> bool:
         job = self.cluster.watch.snapshot.jobs.get(self.job_id)
-        return job.state if job is not None else None
+        return job is not None and job.state is JobState.RUNNING
+
+    async def _read_log(self) -> str:
+        name = SessionPaths.of(self.clusters.site, self.tag).log_name(self.job_id)
+        return await self.clusters.broker.read_log(self.tag.person, name, LOG_BYTES)
 
     def _check_patience(self, submitted: float, running_since: float | None) -> None:
         """The start's clock runs only while the job does: waiting in the queue is no failure."""

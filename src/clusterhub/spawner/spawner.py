@@ -354,8 +354,16 @@ class ClusterSpawner(Durable, Spawner):
             return
         await self._launched.wait()
         if self._launch is not None:
-            async for said in self._launch.history.follow():
-                yield {"progress": said.percent, "message": told(said.words), "clusterhub_topic": said.topic}
+            with self._launch.log.looked_at():
+                async for event in self._launch.history.follow_events():
+                    yield event
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What `progress` begins with, for a page that is made now."""
+        if self.following.absence is not None or self._launch is None:
+            return []
+        return self._launch.history.events()
 
     @property
     def session_state(self) -> SessionState | None:

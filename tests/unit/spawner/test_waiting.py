@@ -94,7 +94,7 @@ def test_positions_are_said_the_best_first(positions: list[Position], said: str)
 
 
 @pytest.mark.parametrize(
-    ("hours", "said"), [(1, "at 10:00"), (24, "at 09:00 on Tuesday"), (24 * 8, "at 09:00 on 01 December")]
+    ("hours", "said"), [(1, "at 10:00"), (24, "at 09:00 on Tuesday"), (24 * 8, "at 09:00 on 2026-12-01")]
 )
 def test_a_time_is_said_with_its_day_where_that_is_not_today(hours: int, said: str) -> None:
     assert when(NOW + hours * 3600, NOW) == said

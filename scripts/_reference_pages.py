@@ -41,12 +41,18 @@ def environment_toml() -> str:
     return str(importlib.import_module("clusterhub.environments.reference").reference())
 
 
+def announcements_toml() -> str:
+    """Every key of ``announcements.toml``."""
+    return str(importlib.import_module("clusterhub.site.announcements_reference").reference())
+
+
 def audit_log() -> str:
     """Every event of the audit log, with its fields."""
     return str(importlib.import_module("clusterhub.audit.reference").reference())
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "announcements-toml.md": announcements_toml,
     "audit-log.md": audit_log,
     "command-line.md": command_line,
     "environment-toml.md": environment_toml,

@@ -226,7 +226,7 @@ def test_the_pages_work_and_run_no_script_but_their_own(page: Page) -> None:
     """
     forbidden = forbidden_in(page)
     for path, heading in (
-        ("/hub/home", "#stop"),
+        ("/hub/home", "#ch-stop-default"),
         ("/hub/token", "#request-token-form"),
         ("/hub/spawn/alice/x", "#start"),
     ):

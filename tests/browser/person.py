@@ -64,5 +64,5 @@ class Person:
         """Presses Stop on the home page, and waits until it is done."""
         self.page.goto("/hub/home")
         self.hub.expect_cancel(self.name, "")
-        self.page.get_by_role("button", name=re.compile("Stop My Server")).click()
-        expect(self.page.get_by_role("button", name=re.compile("Stop My Server"))).to_be_hidden()
+        self.page.get_by_role("button", name=re.compile("Stop my session")).click()
+        expect(self.page.get_by_role("button", name=re.compile("Stop my session"))).to_be_hidden()

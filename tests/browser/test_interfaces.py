@@ -94,5 +94,5 @@ def test_stop_while_the_job_waits_leaves_no_job(bob: Person, hub: LiveHub, pictu
     bob.page.wait_for_url("**/hub/home")
     assert hub.wait_for_no_job("bob", 5)
     assert hub.servers("bob").get("", {"stopped": True})["stopped"]
-    expect(bob.page.get_by_role("button", name="Start My Server")).to_be_visible()
+    expect(bob.page.get_by_role("link", name="Start my session")).to_be_visible()
     picture("stopped-while-waiting")

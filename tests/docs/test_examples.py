@@ -12,6 +12,7 @@ import pytest
 from tests.docs import markdown
 
 from clusterhub.environments.loading import parse as parse_environment
+from clusterhub.site.announcements import parse as parse_announcements
 from clusterhub.site.loading import parse
 
 SITE = Path("/etc/clusterhub/site.toml")
@@ -42,6 +43,9 @@ def test_an_example_of_site_toml_is_accepted(block: markdown.CodeBlock) -> None:
     """
     if block.text.startswith("# environment.toml"):
         parse_environment(block.text, Path("environment.toml"))
+        return
+    if block.text.startswith("# announcements.toml"):
+        parse_announcements(block.text, Path("announcements.toml"))
         return
     given = set(re.findall(r"^\[+([a-z]+)", block.text, re.MULTILINE))
     rest = "\n".join(text for name, text in REST_OF_A_SITE.items() if name not in given)

@@ -19,7 +19,10 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     sys.modules.pop("_reference_pages", None)
 
 
-@pytest.mark.parametrize("name", ["audit-log.md", "command-line.md", "environment-toml.md", "site-toml.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["announcements-toml.md", "audit-log.md", "command-line.md", "environment-toml.md", "site-toml.md"],
+)
 def test_a_generated_page_is_current(writer: ModuleType, name: str) -> None:
     page = writer.PAGES / name
     assert page.exists(), "run scripts/reference"

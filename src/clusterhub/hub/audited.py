@@ -165,6 +165,8 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("DELETE", _SERVER, _stop),
     ("POST", _PAGE, _start),
     ("POST", r"clusterhub/stop/(?P<person>[^/]+)(?:/(?P<server>[^/]+))?", _stop),
+    ("POST", r"clusterhub/restart/(?P<person>[^/]+)(?:/(?P<server>[^/]+))?", _stop),
+    ("POST", r"clusterhub/remove/(?P<person>[^/]+)/[^/]+", _changed),
     ("POST", rf"{_USER}/tokens", _token_made),
     ("DELETE", rf"{_USER}/tokens/(?P<token>[^/]+)", _token_revoked),
     ("GET", r"api/oauth2/authorize", _entered),

@@ -90,7 +90,11 @@ def settings_of(site: Site) -> Iterator[Setting]:
     # A restart is not an event: neither stopping the hub nor its proxy ends a session.
     yield Setting("JupyterHub", "cleanup_servers", False, ours)
     yield Setting("JupyterHub", "cleanup_proxy", False, ours)
-    yield Setting("JupyterHub", "allow_named_servers", True, ours)
+    named = "[sessions] per_person"
+    yield Setting("JupyterHub", "allow_named_servers", sessions.per_person != 1, from_file(named))
+    if sessions.per_person is not None and sessions.per_person > 1:
+        limit = sessions.per_person - 1  # JupyterHub counts those with names
+        yield Setting("JupyterHub", "named_server_limit_per_user", limit, from_file(named))
     # Sessions that wait in the queue count as spawning for JupyterHub; the queue is limit enough.
     yield Setting("JupyterHub", "concurrent_spawn_limit", 0, ours)
     yield Setting("JupyterHub", "template_paths", [str(TEMPLATES)], ours)

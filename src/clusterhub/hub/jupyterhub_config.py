@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from jupyterhub.user import User
@@ -18,6 +18,7 @@ from clusterhub.hub.additions import (
     said_of,
     set_unless_said,
 )
+from clusterhub.hub.announcing import Announcing
 from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.application import AVAILABILITY
 from clusterhub.hub.audited import auditing
@@ -27,7 +28,10 @@ from clusterhub.hub.database import Database
 from clusterhub.hub.disabled_accounts import DisabledAccounts
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
 from clusterhub.hub.form import choice_from_form, options_form
+from clusterhub.hub.home_page import HANDLERS as HOME_HANDLERS
+from clusterhub.hub.home_page import RESUMPTION, HomeView
 from clusterhub.hub.incoming import LOG_FORMAT, incoming
+from clusterhub.hub.maintenance import Maintenance, maintenance
 from clusterhub.hub.notices import notices
 from clusterhub.hub.operators import SETTING as OPERATORS
 from clusterhub.hub.operators import Operators
@@ -39,7 +43,6 @@ from clusterhub.hub.page_times import length_words, time_element
 from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
-from clusterhub.hub.sessions import lines_on_page
 from clusterhub.hub.speaking import HANDLERS as LANGUAGE_HANDLERS
 from clusterhub.hub.speaking import SETTING as LANGUAGES
 from clusterhub.hub.speaking import Languages, Translated, choices, speaking
@@ -47,14 +50,18 @@ from clusterhub.hub.stop_page import HANDLERS as STOP_HANDLERS
 from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
 from clusterhub.schedulers.command import wait_without_threads
 from clusterhub.session.discretion import keep_cookies_out_of_logs
+from clusterhub.site.announcements import Announcement
 from clusterhub.site.loading import load
 from clusterhub.spawner.clusters import SETTING, Clusters
 from clusterhub.spawner.ending_store import Ending
+from clusterhub.spawner.operator_messages import Message
 
 site = load(Path(os.environ["CLUSTERHUB_SITE"]))
 api = OwnApi(site)
 languages = Languages.of(site)
-clusters = Clusters(site, on_interrupted=Resumption(api).add)
+resumption = Resumption(api)
+clusters = Clusters(site, on_interrupted=resumption.add)
+announcing = Announcing(site.hub.announcements)
 # JupyterHub reads this file within its loop.
 wait_without_threads()
 door.put_up()
@@ -69,9 +76,29 @@ def ending_on_page(_current_user: object) -> Callable[[str, str], Ending | None]
     return clusters.endings.on_page
 
 
-def sessions_on_page(_current_user: object) -> Callable[[object], Iterator[tuple[str, str]]]:
+def home_on_page(_current_user: object) -> Callable[[User], HomeView]:
     """As above."""
-    return lines_on_page
+    return lambda user: HomeView(clusters, user)
+
+
+def messages_on_page(_current_user: object) -> Callable[[User], tuple[Message, ...]]:
+    """As above."""
+    return lambda user: clusters.messages.to(user.name)
+
+
+def maintenance_on_page(_current_user: object) -> Callable[[User], Awaitable[list[Maintenance]]]:
+    """As above; awaited by the template."""
+    return lambda user: maintenance(clusters, user.name)
+
+
+def announcements_on_page(_current_user: object) -> tuple[Announcement, ...]:
+    """Asked anew for each page, also of somebody who is not logged in."""
+    return announcing.now()
+
+
+def announcing_problem(_current_user: object) -> str:
+    """As above; the template shows it to operators only."""
+    return announcing.problem
 
 
 def choice_on_page(_current_user: object) -> Callable[[object, str], list[tuple[str, str]]]:
@@ -110,6 +137,7 @@ add_to_list(
         *UNANSWERED_HANDLERS,
         *OWN_FILES,
         *STOP_HANDLERS,
+        *HOME_HANDLERS,
     ],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])
@@ -131,6 +159,7 @@ add_to_table(
         SETTING: clusters,
         AVAILABILITY: availability,
         OPERATORS: operators,
+        RESUMPTION: resumption,
         "log_function": auditing(clusters.audit),
         LANGUAGES: languages,
         "transforms": [
@@ -160,7 +189,11 @@ add_to_table(
     "template_vars",
     {
         "clusterhub_ending": ending_on_page,
-        "clusterhub_sessions": sessions_on_page,
+        "clusterhub_home": home_on_page,
+        "clusterhub_messages": messages_on_page,
+        "clusterhub_maintenance": maintenance_on_page,
+        "clusterhub_announcements": announcements_on_page,
+        "clusterhub_announcing_problem": announcing_problem,
         "clusterhub_choice": choice_on_page,
         "clusterhub_notices": notices_on_page,
         "clusterhub_audit_problem": audit_problem,

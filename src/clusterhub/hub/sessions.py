@@ -1,16 +1,14 @@
-"""How sessions are now: the REST API's answer, and what the home page says of them."""
+"""How sessions are now: the REST API's answer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado.web import HTTPError
 
-from clusterhub.site.quantities import format_duration
 from clusterhub.spawner.session_state import SessionState
 
 
@@ -44,19 +42,3 @@ def state_of(user: Any, server: str) -> SessionState | None:
         return None
     state: SessionState | None = user.spawners[server].session_state
     return state
-
-
-def lines_on_page(user: Any) -> Iterator[tuple[str, str]]:
-    """For the home page: the name of each server that runs, and where it runs and for how long it may.
-
-    Also of one that cannot be visited for a while, and why.
-    """
-    for name, spawner in sorted(user.spawners.items()):
-        state = state_of(user, name)
-        if state is None or not (spawner.ready or spawner.following.absence):
-            continue
-        words = state.message
-        if state.remaining is not None:
-            minutes = max(60, round(state.remaining / 60) * 60)
-            words += f" Its time limit ends it in {format_duration(minutes)}."
-        yield name, words

@@ -13,7 +13,7 @@ from typing import Any
 from . import home
 from .deadline import Deadline
 from .launcher import VERSION, job_identity, post, say
-from .usage import INTERVAL, Meter
+from .usage import FIRST, INTERVAL, Meter
 
 EVENT = "urn:clusterhub:session"
 """The event by which open pages learn that the session's end is near, or is not any more."""
@@ -111,7 +111,8 @@ class Session:
                 after = self.deadline.ends
                 if before is not None and after is not None and abs(after - before) > MOVED:
                     self._woken.set()  # it is to wait for another moment now
-            await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
+            pause = FIRST if self.meter.now is None else INTERVAL
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
 
     async def _wait(self, seconds: float | None) -> None:
         if seconds is not None and not self._warned:

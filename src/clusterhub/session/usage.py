@@ -12,6 +12,9 @@ from collections.abc import Iterator
 INTERVAL = 20.0
 """Seconds between two looks, which touch nothing but the kernel's own files."""
 
+FIRST = 3.0
+"""Seconds from the first look, which only begins to count, to the second."""
+
 SILENCE = 600.0
 """Seconds after which the hub is told although nothing has changed: it may have been restarted. A thousand
 idle sessions are then less than two questions in a second."""

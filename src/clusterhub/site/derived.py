@@ -75,6 +75,7 @@ def _hub(site: Site, path: Path, host: str) -> Hub:
         internal_url=hub.internal_url or f"{scheme}://{host}:{INTERNAL_PORT}",
         id=hub.id or _id(hub.url),
         database=hub.database or f"sqlite:///{hub.state_directory}/jupyterhub.sqlite",
+        announcements=path.parent / "announcements.toml" if hub.announcements == UNSET else hub.announcements,
         conf_d=path.parent / hub.conf_d,
         audit_log=hub.state_directory / "audit.jsonl" if hub.audit_log == UNSET else hub.audit_log,
     )

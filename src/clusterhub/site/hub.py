@@ -129,6 +129,13 @@ class Hub(Section):
         default=None,
         derived="the system's log alone (`authpriv`)",
     )
+    announcements: Annotated[Path, PLAIN_PATH] = key(
+        "The file with what the hub's pages are to tell everybody, which is read again when it changes; see "
+        "[announcements.toml](announcements-toml.md). It need not be there.",
+        example="/etc/clusterhub/announcements.toml",
+        default=UNSET,
+        derived="`announcements.toml`, beside the site file",
+    )
     conf_d: Annotated[Path, DROP_INS] = key(
         "Directory of drop-in files, `*.py`, with ordinary JupyterHub configuration, read in the order of "
         "their names.",

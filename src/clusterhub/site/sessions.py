@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
-from clusterhub.site.kinds import DURATION, TRUTH, ListOf, matching, one_of
+from clusterhub.site.kinds import COUNT, DURATION, TRUTH, ListOf, matching, one_of
 from clusterhub.site.section import UNSET, Section, key
 from clusterhub.site.versions import CURRENT, PREVIOUS, Versions
 
@@ -119,6 +119,13 @@ class Sessions(Section):
         example="10min",
         default=300,
         derived='`"5min"`',
+    )
+    per_person: Annotated[int, COUNT] | None = key(
+        "How many servers a person may have: the default one, and further ones with names. With 1 there are "
+        "no further ones.",
+        example=3,
+        default=None,
+        derived="no limit but those of the scheduler",
     )
     user_config: Annotated[bool, TRUTH] = key(
         "Whether the server of a session loads Jupyter configuration, extensions and templates from its "

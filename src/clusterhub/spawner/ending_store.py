@@ -1,4 +1,7 @@
-"""The last ending of each session, in a small database of its own: a restart of the hub forgets none."""
+"""How sessions ended, in a small database of its own: a restart of the hub forgets none.
+
+Of each tag the last ending, which its pages tell, and of each person the last few of all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.languages.text import as_record, from_record
 from clusterhub.schedulers.model import Outcome
 from clusterhub.spawner.messages import as_html
+from clusterhub.spawner.tags import parse_tag
 
 FILE = "endings.sqlite"
 """Its name in the hub's state directory."""
@@ -35,6 +39,20 @@ CREATE TABLE IF NOT EXISTS endings (
     ending TEXT NOT NULL
 )"""
 
+RECENT = 10
+"""Endings of one person that are kept, of whichever servers."""
+
+_RECENT_TABLE = """\
+CREATE TABLE IF NOT EXISTS recent (
+    person TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    job TEXT NOT NULL,
+    ended_at REAL NOT NULL,
+    choice TEXT NOT NULL,
+    ending TEXT NOT NULL
+)"""
+_RECENT_INDEX = "CREATE INDEX IF NOT EXISTS recent_person ON recent (person, ended_at)"
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -54,6 +72,8 @@ class Ending:
     """False where the session ended before anybody could use it."""
     on_page: bool = True
     """Whether the person's page shows it: not a stop that was asked for, nor what was before a new start."""
+    choice: Mapping[str, object] = field(default_factory=dict)
+    """What was chosen, as `clusterhub.spawner.options.Choice.as_options` has it."""
 
     @property
     def html(self) -> str:
@@ -97,6 +117,14 @@ class Ending:
         )
 
 
+@dataclass(frozen=True)
+class Recent:
+    """One ending of a person's."""
+
+    server: str
+    ending: Ending
+
+
 class EndingStore:
     """One for each hub. Reading and writing have a connection each, so that neither waits for the other."""
 
@@ -119,11 +147,36 @@ class EndingStore:
             row = self._reading.execute(query, (tag, time.time() - KEPT)).fetchone()
             return Ending.from_record(json.loads(row[0]), on_page=bool(row[1])) if row is not None else None
         except (OSError, sqlite3.Error, KeyError, TypeError, ValueError) as error:
-            raise ClusterhubError(
-                f"The store of endings cannot be read: {error}.",
-                where=str(self.path),
-                next="Run this as root or as the hub's account; if the file is damaged, remove it.",
-            ) from None
+            raise self._unreadable(error) from None
+
+    def recent(self, person: str) -> tuple[Recent, ...]:
+        """How the last sessions of that person ended, newest first. Raises `ClusterhubError`, as `last`."""
+        try:
+            if self._reading is None:
+                if not self.path.exists():
+                    return ()
+                self._reading = self._open()
+            if not self._reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'recent'").fetchone():
+                return ()  # an earlier version's, which nothing was added to yet
+            query = (
+                "SELECT tag, choice, ending FROM recent "
+                "WHERE person = ? AND ended_at > ? ORDER BY ended_at DESC"
+            )
+            found = []
+            for tag, choice, ending in self._reading.execute(query, (person, time.time() - KEPT)):
+                server = told.server if (told := parse_tag(tag)) is not None else ""
+                told_of = Ending.from_record(json.loads(ending), on_page=False)
+                found.append(Recent(server, replace(told_of, choice=json.loads(choice))))
+            return tuple(found)
+        except (OSError, sqlite3.Error, KeyError, TypeError, ValueError) as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> ClusterhubError:
+        return ClusterhubError(
+            f"The store of endings cannot be read: {error}.",
+            where=str(self.path),
+            next="Run this as root or as the hub's account; if the file is damaged, remove it.",
+        )
 
     def keep(self, endings: Mapping[str, Ending]) -> None:
         """Makes these the last endings of their tags. Raises sqlite3.Error and OSError."""
@@ -135,6 +188,32 @@ class EndingStore:
         with writing:
             writing.execute("DELETE FROM endings WHERE ended_at < ?", (time.time() - KEPT,))
             writing.executemany("INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?)", rows)
+            writing.execute("DELETE FROM recent WHERE ended_at < ?", (time.time() - KEPT,))
+            for tag, ending in endings.items():
+                self._add_recent(writing, tag, ending)
+
+    def _add_recent(self, writing: sqlite3.Connection, tag: str, ending: Ending) -> None:
+        told = parse_tag(tag)
+        if told is None:
+            return
+        if ending.job:  # it is said better now
+            writing.execute("DELETE FROM recent WHERE tag = ? AND job = ?", (tag, ending.job))
+        writing.execute(
+            "INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                told.person,
+                tag,
+                ending.job,
+                ending.ended_at,
+                json.dumps(dict(ending.choice)),
+                json.dumps(ending.as_record()),
+            ),
+        )
+        writing.execute(
+            "DELETE FROM recent WHERE person = ?1 AND rowid NOT IN "
+            "(SELECT rowid FROM recent WHERE person = ?1 ORDER BY ended_at DESC LIMIT ?2)",
+            (told.person, RECENT),
+        )
 
     def take_off_page(self, tag: str) -> None:
         """A new session of that tag starts. Raises sqlite3.Error and OSError."""
@@ -154,7 +233,8 @@ class EndingStore:
             self.path.touch(mode=0o600)  # what is in it is the persons' own
             writing = self._open()
             writing.execute("PRAGMA journal_mode = WAL")
-            writing.execute(_TABLE)
+            for statement in (_TABLE, _RECENT_TABLE, _RECENT_INDEX):
+                writing.execute(statement)
             self._writing = writing
         return self._writing
 

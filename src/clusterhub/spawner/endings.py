@@ -18,7 +18,7 @@ from clusterhub.audit.events import Ended
 from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.schedulers.model import Job, JobState, Memory, Outcome
 from clusterhub.site.schema import Site
-from clusterhub.spawner.ending_store import Ending, EndingStore
+from clusterhub.spawner.ending_store import Ending, EndingStore, Recent
 from clusterhub.spawner.explanations import Asked, explain_ending
 from clusterhub.spawner.job_request import SessionPaths
 from clusterhub.spawner.tags import Tag
@@ -84,6 +84,14 @@ class Endings:
             return None
         return ending if ending is not None and ending.on_page else None
 
+    def recent(self, person: str) -> tuple[Recent, ...]:
+        """How the last few sessions of that person ended, newest first."""
+        try:
+            return self._store.recent(person)
+        except ClusterhubError as error:
+            log.warning("The page does not tell how sessions ended: %s", error)
+            return ()
+
     async def begin(self, tag: Tag) -> None:
         """A new session of that tag starts: the page is not to show the former one's end any more."""
         self._remembering.pop(str(tag), None)
@@ -121,7 +129,7 @@ class Endings:
                     signal=ending.signal,
                 )
             )
-            await self._keep(session.tag, ending)
+            await self._keep(session, ending)
         except Exception:
             # A mistake of ours must not leave a session that has ended as one that runs.
             log.exception("It cannot be told why job %s ended", session.job)
@@ -135,7 +143,7 @@ class Endings:
     async def remember_failure(self, session: Session, explanation: Explanation) -> None:
         """Keeps why a start came to nothing, for another reason than the end of its job."""
         await self._keep(
-            session.tag, Ending(explanation, session.profile, time.time(), session.job, served=False)
+            session, Ending(explanation, session.profile, time.time(), session.job, served=False)
         )
 
     async def remember_stop(self, session: Session) -> None:
@@ -158,7 +166,7 @@ class Endings:
             Outcome.CANCELLED,
             on_page=reason is not None,
         )
-        await self._keep(session.tag, ending)
+        await self._keep(session, ending)
 
     def explain_stop(self, tag: Tag, explanation: Explanation) -> None:
         """The stop of that session which is asked for next is not the person's own wish."""
@@ -204,7 +212,7 @@ class Endings:
             job = self._job(session)
             if job != told:
                 told = job
-                await self._keep(session.tag, await self._explained(session, job, text, served=served))
+                await self._keep(session, await self._explained(session, job, text, served=served))
             if not settled:
                 await cluster.watch.changed(seen)
 
@@ -213,8 +221,8 @@ class Endings:
         if task is not None:
             task.cancel()
 
-    async def _keep(self, tag: Tag, ending: Ending) -> None:
-        self._unwritten[str(tag)] = ending
+    async def _keep(self, session: Session, ending: Ending) -> None:
+        self._unwritten[str(session.tag)] = replace(ending, choice=session.choice)
         unwritten = dict(self._unwritten)  # also what could not be written before
         if await self._write(lambda: self._store.keep(unwritten)):
             for written, as_it_was in unwritten.items():

@@ -11,7 +11,7 @@ import pytest
 from jupyterhub.scopes import parse_scopes
 from tornado.web import HTTPError
 
-from clusterhub.hub.sessions import SessionHandler, lines_on_page
+from clusterhub.hub.sessions import SessionHandler
 from clusterhub.schedulers.model import Job, JobState, Snapshot
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.spawner.session_state import SessionState, session_state
@@ -86,10 +86,3 @@ def test_a_session_is_told_to_nobody_else(scopes: list[str], status: int) -> Non
         ask(scopes, "alice")
     assert refusal.value.status_code == status
     assert "runs or starts" not in str(refusal.value.log_message)
-
-
-def test_the_home_page_tells_where_each_server_runs_and_how_long_it_may() -> None:
-    assert list(lines_on_page(ALICE)) == [
-        ("", "Job 17 runs on n1. Its time limit ends it in 50min."),
-        ("x", "Job 18 runs on n1."),
-    ]

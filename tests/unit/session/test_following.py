@@ -109,7 +109,7 @@ async def test_the_hub_hears_what_is_used_and_pages_what_operators_say(
 ) -> None:
     answer = {"remaining_s": 3600.0, "seen_s_ago": 0.0, "messages": [{"id": "1", "text": "Please save."}]}
     hub = Hub(monkeypatch, lambda: answer)
-    monkeypatch.setattr(following, "INTERVAL", 0.1)
+    monkeypatch.setattr(following, "FIRST", 0.1)
     session = Session(SETTINGS, "token", 3600.0)
     report = asyncio.create_task(session.report())
     [event] = await events(session, 1)

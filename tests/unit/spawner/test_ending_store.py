@@ -10,7 +10,7 @@ import pytest
 
 from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.schedulers.model import Outcome
-from clusterhub.spawner.ending_store import FILE, KEPT, Ending, EndingStore
+from clusterhub.spawner.ending_store import FILE, KEPT, RECENT, Ending, EndingStore
 
 ENDING = Ending(
     Explanation("It ended.", "job 17 on n1", "Start it again.", ("one line", "<another>")),
@@ -65,6 +65,45 @@ def test_a_new_start_takes_the_ending_off_the_page_and_forgets_nothing(store: En
     store.keep({"a": ENDING})
     store.take_off_page("a")
     assert store.last("a") == replace(ENDING, on_page=False)
+
+
+def test_the_last_few_sessions_of_a_person_are_kept_with_what_was_chosen(store: EndingStore) -> None:
+    """Without RECENT in `_add_recent` whoever starts and stops all day would fill the disk."""
+    tag, named = "clusterhub:hub:alice:", "clusterhub:hub:alice:analysis"
+    assert store.recent("alice") == ()
+    chosen = replace(ENDING, choice={"profile": "small", "cpus": 2}, on_page=False)
+    store.keep({tag: chosen})
+    store.keep(
+        {named: replace(ENDING, job="18", ended_at=ENDING.ended_at + 1), "clusterhub:hub:bob:": ENDING}
+    )
+    better = replace(chosen, explanation=Explanation("It is said better now."))
+    store.keep({tag: better})  # the same job
+    assert [(each.server, each.ending.job) for each in store.recent("alice")] == [
+        ("analysis", "18"),
+        ("", "17"),
+    ]
+    assert store.recent("alice")[1].ending == better
+    for number in range(RECENT + 5):
+        store.keep({tag: replace(chosen, job=str(100 + number), ended_at=ENDING.ended_at + 2 + number)})
+    assert [each.ending.job for each in store.recent("alice")] == [
+        str(100 + number) for number in reversed(range(5, RECENT + 5))
+    ]
+    assert len(store.recent("bob")) == 1
+    following = EndingStore(store.path)
+    assert following.recent("alice") == store.recent("alice")
+    following.close()
+
+
+def test_the_store_of_an_earlier_version_has_no_recent_sessions_yet(store: EndingStore) -> None:
+    store.keep({"a": ENDING})
+    with sqlite3.connect(store.path) as database:
+        database.execute("DROP TABLE recent")
+    database.close()
+    earlier = EndingStore(store.path)
+    assert earlier.recent("alice") == ()
+    earlier.keep({"clusterhub:hub:alice:": ENDING})
+    assert len(earlier.recent("alice")) == 1
+    earlier.close()
 
 
 def test_only_the_hubs_account_can_read_it(store: EndingStore) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,11 +26,12 @@ from tests.unit.spawner.people import ALICE
 from clusterhub.hub.form import choice_from_form, render_form
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.site.loading import parse
+from clusterhub.site.profile import CHOOSABLE
 from clusterhub.site.ranges import Range
 from clusterhub.site.schema import Site
 from clusterhub.spawner import options
 from clusterhub.spawner.job_request import job_request
-from clusterhub.spawner.options import KEYS, Choice, ChoiceRefused, parse_choice
+from clusterhub.spawner.options import KEYS, Choice, ChoiceRefused, parse_choice, terms_for
 from clusterhub.spawner.tags import Tag
 
 CALLS = int(os.environ.get("CLUSTERHUB_FUZZ_CALLS", "50000"))
@@ -68,6 +70,7 @@ gpus = {{ default = 1, max = 2, type = "h200" }}
 nodes = {{ default = 1, max = 4 }}
 time = "2h"
 interface = ["lab", "notebook"]
+choose = ["account", "variables"]
 
 [[profile]]
 name = "secret"
@@ -83,6 +86,20 @@ RULES: dict[str, dict[str, tuple[int, int]]] = {
     "gpu": {"cpus": (1, 1), "gpus": (1, 2), "nodes": (1, 4), "time": (7200, 7200)},
 }
 """Profile, amount, least and most; what is not here cannot be chosen. "secret" is for others."""
+ALLOWED = {
+    "small": {"account", "qos", "reservation", "constraint", "working_directory", "variables"},
+    "gpu": {"account", "variables"},
+}
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
+FORMS = {
+    **dict.fromkeys(
+        ("account", "qos", "partition", "reservation", "gpu_type"),
+        re.compile(rf"{NAME.pattern}(,{NAME.pattern})*"),
+    ),
+    "constraint": re.compile(r"[A-Za-z0-9_.,:&|*()\[\]-]+"),
+    "working_directory": re.compile(r"(/|~)((?!/\.\.(/|$)).)*"),
+    "variables": re.compile(r"([A-Za-z_][A-Za-z0-9_]*=.*(\n|$))*"),
+}
 INTERFACES = {"small": {"lab"}, "gpu": {"lab", "notebook"}}
 TAG = Tag("hub.example.org", "alice", "big")
 
@@ -92,6 +109,9 @@ GOOD_CHOICES: tuple[dict[str, Any], ...] = (
     {"profile": "small", "cpus": "4", "memory": "8 GiB", "time": "1h30min"},
     {"profile": ["small"], "cpus": ["4"], "memory": ["8G"], "time": ["02:00:00"], "interface": ["lab"]},
     {"profile": "gpu", "nodes": 4, "time": "1-00:00:00"},
+    {"account": "physics", "qos": "long", "reservation": "course", "constraint": "avx512&rack1"},
+    {"working_directory": "~/work", "variables": {"A": "1", "B": "two words"}},
+    {"profile": "gpu", "account": ["physics"], "variables": "A=1\nB=2"},
 )
 
 
@@ -107,7 +127,7 @@ class Hostile:
         for _ in range(random.randrange(4)):
             if not isinstance(choice, dict):
                 return choice
-            key = random.choice((*KEYS, *KEYS, hostile_text(random, random.choice(KEYS)), "uid", "account"))
+            key = random.choice((*KEYS, *KEYS, hostile_text(random, random.choice(KEYS)), "uid", "nice"))
             match random.randrange(5):
                 case 0:
                     choice = hostile_inside(random, choice)
@@ -145,6 +165,11 @@ def assert_within_the_rules(choice: Choice) -> None:
     assert choice.profile in RULES
     limits = RULES[choice.profile]
     assert choice.interface in INTERFACES[choice.profile]
+    for key in CHOOSABLE:
+        value = getattr(choice, key)
+        assert value is None or (key in ALLOWED[choice.profile] and FORMS[key].fullmatch(value)), (key, value)
+    names = {line.partition("=")[0] for line in (choice.variables or "").splitlines()}
+    assert not [name for name in names if name.startswith(("PATH", "LD_", "PYTHON", "JUPYTER", "SLURM_"))]
     for key in ("cpus", "memory", "gpus", "nodes", "time"):
         value = getattr(choice, key)
         if key not in limits:
@@ -165,8 +190,20 @@ def submission_of(choice: Choice) -> tuple[tuple[str, ...], str]:
     return submission.argv, re.sub(r'"warning": [0-9]{1,5}\b', '"warning": 0', submission.stdin)
 
 
+def without_directory(script: str, choice: Choice) -> str:
+    """The script without the line that enters the directory that was chosen, which is all there is of it."""
+    if choice.working_directory is None:
+        return script
+    path = "/home/alice" + choice.working_directory[1:]
+    path = path if choice.working_directory.startswith("~") else choice.working_directory
+    line = next(line for line in script.splitlines() if line.startswith("cd -- "))
+    assert shlex.split(line)[:5] == ["cd", "--", path, "||", "{"]
+    assert script.count(line) == 1
+    return script.replace(f"{line}\n", "cd -- ~ 2>/dev/null || cd /\n")
+
+
 SCRIPTS = {name: submission_of(parse_choice({"profile": name}, SITE, "alice", ()))[1] for name in RULES}
-"""What a person chooses is in no script: each profile has one."""
+"""What a person chooses is in no script but for the directory that it starts in: each profile has one."""
 
 
 def judge_choice(given: Any) -> str:
@@ -180,7 +217,7 @@ def judge_choice(given: Any) -> str:
     assert_within_the_rules(choice)
     argv, script = submission_of(choice)
     assert list(whose_submission(argv, "alice")) == []
-    assert script == SCRIPTS[choice.profile]
+    assert without_directory(script, choice) == SCRIPTS[choice.profile]
     assert parse_choice(choice.as_options(), SITE, "alice", ("alice",)) == choice
     return choice.profile
 
@@ -211,11 +248,11 @@ def test_whatever_a_form_holds_becomes_a_choice_that_is_judged_likewise(
 
 def test_a_refused_choice_is_shown_again_without_becoming_part_of_the_page() -> None:
     made = Hostile(SEED)
-    markup = Counter(render_form(SITE.profiles, {}))
+    markup = Counter(render_form(terms_for(SITE, "alice", ()), {}))
     for _ in range(CALLS // 50):
         last = made.choice()
         if isinstance(last, Mapping):
-            page = Counter(render_form(SITE.profiles, last))
+            page = Counter(render_form(terms_for(SITE, "alice", ()), last))
             assert (page["<"], page['"']) == (markup["<"], markup['"']), last
 
 

@@ -11,28 +11,23 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.hub.choice_fields import LABELS, amount_field, more_fields
 from clusterhub.hub.relaunch import first_of
 from clusterhub.hub.speaking import Translated
 from clusterhub.languages.text import _, told
 from clusterhub.site.ranges import Range
-from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE
 from clusterhub.spawner.environments import Offer
 from clusterhub.spawner.free_now import free_now
 from clusterhub.spawner.interfaces import INTERFACES
+from clusterhub.spawner.knowledge import known_of
 from clusterhub.spawner.messages import as_html
-from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
+from clusterhub.spawner.offers import Terms
+from clusterhub.spawner.options import AMOUNTS, KEYS, terms_for
 
 if TYPE_CHECKING:
     from clusterhub.spawner.spawner import ClusterSpawner
 
-LABELS = {
-    "cpus": _("Cores"),
-    "memory": _("Memory"),
-    "gpus": _("GPUs"),
-    "nodes": _("Nodes"),
-    "time": _("Time"),
-}
 XSRF = "_xsrf"
 """JupyterHub's own field, against forged requests."""
 
@@ -58,18 +53,21 @@ async def options_form(spawner: ClusterSpawner) -> str:
     except ClusterhubError as error:
         spawner.log.error("No form for %s: %s", spawner.user.name, error)
         return f'<div class="alert alert-danger" role="alert">{as_html(error.explanation)}</div>'
-    profiles = clusters.site.profiles_for(account.name, account.groups)
-    if not profiles:
+    mine = clusters.site.profiles_for(account.name, account.groups)
+    known = await known_of(clusters, sorted({profile.cluster for profile in mine}))
+    terms = terms_for(clusters.site, account.name, account.groups, known)
+    if not terms:
         return f'<p class="alert alert-warning">{escape(told(NO_PROFILE))}</p>'
     linked = getattr(spawner.handler, "linked", {})
     last = linked or spawner.orm_spawner.user_options or {}
+    profiles = [each.profile for each in terms]
     return render_form(
-        profiles, last, await free_now(clusters, profiles), await clusters.environments.offers(profiles)
+        terms, last, await free_now(clusters, profiles), await clusters.environments.offers(profiles)
     )
 
 
 def render_form(
-    profiles: Sequence[Profile],
+    terms: Sequence[Terms],
     last: Mapping[str, Any],
     free: Mapping[str, str] = MappingProxyType({}),
     environments: Mapping[str, Sequence[Offer]] = MappingProxyType({}),
@@ -78,7 +76,7 @@ def render_form(
 
     ``free`` says what each has free, ``environments`` what can be picked of those.
     """
-    names = [profile.name for profile in profiles]
+    names = [each.profile.name for each in terms]
     before = first_of(last.get("profile"))
     chosen = before if before in names else names[0]
     return (
@@ -86,8 +84,10 @@ def render_form(
         .get_template("options_form.html")
         .render(
             profiles=[
-                _card(profile, last if profile.name == chosen else {}, environments.get(profile.name, ()))
-                for profile in profiles
+                _card(
+                    each, last if each.profile.name == chosen else {}, environments.get(each.profile.name, ())
+                )
+                for each in terms
             ],
             chosen=chosen,
             free=free,
@@ -95,8 +95,10 @@ def render_form(
     )
 
 
-def _card(profile: Profile, last: Mapping[str, Any], environments: Sequence[Offer]) -> dict[str, Any]:
-    ranges = {key: getattr(profile, key) for key in AMOUNTS}
+def _card(terms: Terms, last: Mapping[str, Any], environments: Sequence[Offer]) -> dict[str, Any]:
+    profile = terms.profile
+    # Where this person may not even have the least the profile's own limits are shown: a start says why not.
+    ranges: dict[str, Range | None] = {key: terms.widest(key) or getattr(profile, key) for key in AMOUNTS}
     return {
         "name": profile.name,
         "title": profile.title,
@@ -107,27 +109,15 @@ def _card(profile: Profile, last: Mapping[str, Any], environments: Sequence[Offe
             if each and each.is_fixed and (key, each.default) != ("nodes", 1)
         ],
         "fields": [
-            _field(key, each, last.get(key)) for key, each in ranges.items() if each and not each.is_fixed
+            amount_field(key, each, last.get(key))
+            for key, each in ranges.items()
+            if each and not each.is_fixed
         ],
         "interfaces": [(name, INTERFACES[name].title) for name in profile.interface],
         "interface": first_of(last.get("interface")),
         "environments": [(each.version, each.title) for each in environments],
         "environment": first_of(last.get("environment")),
-    }
-
-
-def _field(key: str, limits: Range, last: Any) -> dict[str, Any]:
-    value = first_of(last)
-    if not isinstance(value, str):  # what a person typed is shown again even if it was refused
-        known = isinstance(value, int) and limits.min <= value <= limits.max
-        value = limits.words(value if known else limits.default)
-    return {
-        "key": key,
-        "label": LABELS[key],
-        "value": value[:MAX_LENGTH],
-        "min": limits.words(limits.min),
-        "max": limits.words(limits.max),
-        "number": key in ("cpus", "gpus", "nodes"),
+        "more": more_fields(terms, last),
     }
 
 

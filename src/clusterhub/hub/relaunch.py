@@ -7,6 +7,7 @@ from typing import Any
 
 from clusterhub.site.schema import Site
 from clusterhub.spawner.options import AMOUNTS, KEYS, MAX_LENGTH
+from clusterhub.spawner.own_words import LONGEST_VARIABLES
 
 
 def hidden_fields(site: Site, user: Any, server: str) -> list[tuple[str, str]]:
@@ -31,7 +32,8 @@ def fields_of(site: Site, last: Mapping[str, Any]) -> list[tuple[str, str]]:
         limits = getattr(profile, key) if key in AMOUNTS else None
         if isinstance(value, int) and limits is not None:
             value = limits.words(value)
-        if isinstance(value, str) and len(value) <= MAX_LENGTH and (limits is not None or key not in AMOUNTS):
+        longest = LONGEST_VARIABLES if key == "variables" else MAX_LENGTH
+        if isinstance(value, str) and len(value) <= longest and (limits is not None or key not in AMOUNTS):
             fields.append((f"{profile.name}:{key}", value))
     return fields
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
+from clusterhub.schedulers.associations import Associations
 from clusterhub.schedulers.capacity import Survey
 from clusterhub.schedulers.model import (
     CommandResult,
@@ -127,6 +128,17 @@ class Scheduler(ABC):
 
     def parse_survey(self, results: Sequence[CommandResult], taken_at: float) -> Survey:
         """What the cluster has, of the answers in the commands' order. May take a while, as `positions`.
+
+        Raises `SchedulerError` as `parse_queue` does.
+        """
+        raise NotImplementedError(results)
+
+    def associations(self) -> tuple[tuple[str, ...], ...] | None:
+        """The commands that ask who may use which account, for everybody; None where nobody can tell."""
+        return None
+
+    def parse_associations(self, results: Sequence[CommandResult]) -> Associations:
+        """What accounting says, of the answers in the commands' order. May take a while, as `positions`.
 
         Raises `SchedulerError` as `parse_queue` does.
         """

@@ -7,9 +7,10 @@ jobs that wait and on limits of accounts, which only the scheduler itself can te
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from clusterhub.schedulers.model import Gpus, Memory
@@ -42,6 +43,8 @@ class Node:
     """By the scheduler's word for the type, such as ``a100`` or ``1g.5gb``; empty for those of none."""
     takes_jobs: bool = True
     """False while it is down, drained or kept for something else."""
+    possible_features: frozenset[str] = frozenset()
+    """Those that it has or could be given, which jobs can wait for."""
 
     def gpus_of(self, kind: str | None) -> Amount:
         """Its GPUs of that type; None stands for any."""
@@ -76,6 +79,19 @@ class Partition:
     denied_accounts: frozenset[str] = frozenset()
     qos: frozenset[str] | None = None
     """The only qualities of service that may be used in it; None for all."""
+    denied_qos: frozenset[str] = frozenset()
+    own_qos: str = ""
+    """The quality of service whose limits hold for all of its jobs; empty where there is none."""
+
+    def takes(self, *, account: str | None, qos: str | None, groups: Collection[str]) -> bool:
+        """Whether such a job may be in it; an account or quality of service that is not known may."""
+        return (
+            (self.groups is None or not self.groups.isdisjoint(groups))
+            and (account is None or self.accounts is None or account in self.accounts)
+            and account not in self.denied_accounts
+            and (qos is None or self.qos is None or qos in self.qos)
+            and qos not in self.denied_qos
+        )
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,18 @@ class Reservation:
     accounts: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     is_maintenance: bool = False
+
+    def is_for(self, person: str, account: str | None, groups: Collection[str]) -> bool:
+        """Whether that person may run in it with that account; one that is not known may do."""
+        if f"-{person}" in self.people or f"-{account}" in self.accounts:
+            return False
+        people = {each for each in self.people if not each.startswith("-")}
+        accounts = {each for each in self.accounts if not each.startswith("-")}
+        if people and accounts:  # both are asked for (scontrol's manual, "RESERVATIONS")
+            return person in people and (account is None or account in accounts)
+        if self.groups and not self.groups.isdisjoint(groups):
+            return True
+        return person in people or bool(accounts and (account is None or account in accounts))
 
     def overlaps(self, begin: float, end: float) -> bool:
         """Whether it holds its nodes at some moment of that time."""
@@ -127,6 +155,21 @@ class Free:
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """What the nodes of one partition are like, taken together."""
+
+    nodes: int = 0
+    most_cpus: int = 0
+    """On the node that has the most, whether it is free or not; so the others."""
+    most_memory: int = 0
+    """Bytes."""
+    most_gpus: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """By type; under the empty name those of all types of one node."""
+    features: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """How many nodes have or could have each."""
+
+
+@dataclass(frozen=True)
 class Survey:
     """What a cluster had at one moment."""
 
@@ -135,6 +178,15 @@ class Survey:
     nodes: tuple[Node, ...] = ()
     partitions: Mapping[str, Partition] = field(default_factory=lambda: MappingProxyType({}))
     reservations: tuple[Reservation, ...] = ()
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Kinds]:
+        """What the nodes of each partition are like; gone through once, as there may be thousands."""
+        of: dict[str, list[Node]] = defaultdict(list)
+        for node in self.nodes:
+            for name in node.partitions:
+                of[name].append(node)
+        return MappingProxyType({name: _kinds(nodes) for name, nodes in of.items()})
 
     def free(self, wish: Wish) -> Free | None:
         """What of it is free now for such a job; None where the wish says what we cannot judge.
@@ -186,6 +238,23 @@ class Survey:
                 continue
             limit = max(each.most_cpus_per_node or node.cpus.total for each in there)
             yield node, all(each.whole_nodes for each in there), limit
+
+
+def _kinds(nodes: Sequence[Node]) -> Kinds:
+    gpus, features = defaultdict[str, int](int), Counter[str]()
+    for node in nodes:
+        features.update(node.features | node.possible_features)
+        for kind, amount in node.gpus.items():
+            if kind:
+                gpus[kind] = max(gpus[kind], amount.total)
+        gpus[""] = max(gpus[""], node.gpus_of(None).total)
+    return Kinds(
+        len(nodes),
+        max(node.cpus.total for node in nodes),
+        max(node.memory.total for node in nodes),
+        MappingProxyType(dict(gpus)),
+        MappingProxyType(dict(features)),
+    )
 
 
 def _fits(node: Node, free_cpus: int, wish: Wish) -> bool:

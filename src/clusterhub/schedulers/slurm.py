@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, NoReturn, TypeVar
 
-from clusterhub.schedulers import slurm_accounting, slurm_nodes, slurm_positions, slurm_queue
+from clusterhub.schedulers import (
+    slurm_accounting,
+    slurm_associations,
+    slurm_nodes,
+    slurm_positions,
+    slurm_queue,
+)
+from clusterhub.schedulers.associations import Associations
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.capacity import Survey
 from clusterhub.schedulers.locate import locate
@@ -79,7 +86,8 @@ class SlurmScheduler(Scheduler):
 
     def programs(self, commands: str | os.PathLike[str] | None = None) -> Mapping[str, tuple[str, ...]]:
         return {
-            name: (locate(name, commands),) for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol")
+            name: (locate(name, commands),)
+            for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol", "sacctmgr")
         }
 
     def submission(self, request: JobRequest) -> Submission:
@@ -236,6 +244,26 @@ class SlurmScheduler(Scheduler):
             self._read("scontrol", nodes, slurm_nodes.read_nodes),
             self._read("scontrol", partitions, slurm_nodes.read_partitions),
             self._read("scontrol", reservations, slurm_nodes.read_reservations),
+        )
+
+    def associations(self) -> tuple[tuple[str, ...], ...]:
+        # No --local and no cluster's name: that of the scheduler is in the configuration, which says as well
+        # whether accounting has a word in what jobs may have.
+        show = ("sacctmgr", "--noheader", "--parsable2", "--readonly", "show")
+        return (
+            ("scontrol", "show", "config"),
+            (*show, "association", f"format={slurm_associations.ASSOCIATION_FIELDS}"),
+            (*show, "qos", f"format={slurm_associations.QOS_FIELDS}"),
+            (*show, "user", f"format={slurm_associations.USER_FIELDS}"),
+        )
+
+    def parse_associations(self, results: Sequence[CommandResult]) -> Associations:
+        configuration, *answers = results
+        if not self._read("scontrol", configuration, slurm_associations.are_enforced):
+            return Associations()  # such as where there is no accounting, which then has no answer either
+        rows = [self._read("sacctmgr", answer, str) for answer in answers]
+        return self._read(
+            "sacctmgr", configuration, lambda text: slurm_associations.read_associations(text, *rows)
         )
 
     def accounting(self, job_ids: Iterable[str]) -> tuple[str, ...] | None:

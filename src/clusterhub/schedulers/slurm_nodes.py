@@ -110,6 +110,7 @@ def _node(values: Mapping[str, str]) -> Node:
         name=values["NodeName"],
         partitions=_names(values.get("Partitions", "")) or frozenset(),
         features=_names(values.get("ActiveFeatures", "")) or frozenset(),
+        possible_features=_names(values.get("AvailableFeatures", "")) or frozenset(),
         cpus=Amount(cpus, max(0, cpus - busy)),
         memory=Amount(memory * MEBIBYTE, max(0, memory - given) * MEBIBYTE),
         gpus=MappingProxyType(
@@ -134,6 +135,8 @@ def _partition(values: Mapping[str, str]) -> Partition:
         accounts=_names(values.get("AllowAccounts", "")),
         denied_accounts=_names(values.get("DenyAccounts", "")) or frozenset(),
         qos=_names(values.get("AllowQos", "")),
+        denied_qos=_names(values.get("DenyQos", "")) or frozenset(),
+        own_qos="" if values.get("QoS", "") in _NO else values["QoS"],
     )
 
 

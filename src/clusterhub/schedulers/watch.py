@@ -24,7 +24,7 @@ from clusterhub.schedulers.clock import Clock, SystemClock
 from clusterhub.schedulers.counting import Counting
 from clusterhub.schedulers.ledger import Ledger
 from clusterhub.schedulers.model import CommandResult, Job, JobState, SchedulerError, Snapshot
-from clusterhub.schedulers.surveying import Surveying
+from clusterhub.schedulers.surveying import Accounting, Surveying
 
 log = logging.getLogger("clusterhub.watch")
 
@@ -110,6 +110,10 @@ class Watch:
             scheduler, self._ask, self._budget, self._clock.monotonic, self._clock.time
         )
         """What the cluster has; asked only where somebody wants to know."""
+        self.accounts = Accounting(
+            scheduler, self._ask, self._budget, self._clock.monotonic, self._clock.time
+        )
+        """Who may have it; likewise."""
         self._count_task: asyncio.Task[None] | None = None
         self._accounting: asyncio.Task[None] | None = None
         self._asked: tuple[str, ...] = ()
@@ -159,6 +163,7 @@ class Watch:
     async def close(self) -> None:
         """Stop looking. Whoever waits for a look gets the last snapshot."""
         await self.surveying.close()
+        await self.accounts.close()
         for task in (self._task, self._count_task, self._accounting):
             if task is not None:
                 task.cancel()

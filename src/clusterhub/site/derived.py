@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from clusterhub.site.addresses import is_loopback
 from clusterhub.site.hub import Hub
 from clusterhub.site.pages import Pages
-from clusterhub.site.schema import Site
+from clusterhub.site.profile import CHOOSABLE_EVERYWHERE
+from clusterhub.site.schema import Cluster, Profile, Site
 from clusterhub.site.section import UNSET, Section
 
 S = TypeVar("S", bound=Section)
@@ -45,12 +46,20 @@ def with_derived(site: Site, path: Path, host: str) -> Site:
                 profile,
                 title=profile.title or profile.name,
                 cluster=profile.cluster or only_cluster,
+                choose=_choose(profile, clusters.get(profile.cluster or only_cluster)),
             )
             for profile in site.profiles
         ),
     )
     resolved._path = path
     return resolved
+
+
+def _choose(profile: Profile, cluster: Cluster | None) -> tuple[str, ...]:
+    if profile.choose is not None:
+        return profile.choose
+    is_local = cluster is not None and cluster.scheduler == "local"
+    return tuple(key for key in profile.left_open() if not is_local or key in CHOOSABLE_EVERYWHERE)
 
 
 def sessions_directory(environment: Path) -> Path:

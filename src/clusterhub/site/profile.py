@@ -44,6 +44,18 @@ CONSTRAINT = matching(
     r"[A-Za-z0-9_(\[][A-Za-z0-9_.,:&|*()\[\]-]{0,255}",
     'features of nodes, as sbatch takes them, such as "avx512" or "rack1|rack2", without spaces',
 )
+CHOOSABLE = (
+    "account",
+    "qos",
+    "partition",
+    "reservation",
+    "constraint",
+    "gpu_type",
+    "working_directory",
+    "variables",
+)
+"""What people may choose besides amounts and interface, where a profile lets them."""
+CHOOSE = one_of("something that people can choose", *CHOOSABLE)
 INTERFACE = one_of("an interface", "lab", "notebook", "terminal")
 NICE = whole_number("a whole number", 0, 2147483645, "only root may raise a job's priority")
 
@@ -71,6 +83,8 @@ def _read_value(given: object) -> str:
 VARIABLE = Kind("name", _read_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
 VALUE = Kind("text", _read_value, {"type": "string"})
 
+CHOOSABLE_EVERYWHERE = ("working_directory", "variables")
+"""Of `CHOOSABLE` what means something to the local scheduler."""
 SLURM_ONLY = ("partition", "account", "qos", "reservation", "constraint", "gpus", "directives")
 """Keys that mean nothing to the local scheduler."""
 
@@ -177,6 +191,19 @@ class Profile(Section):
         example=["lab", "terminal"],
         default=("lab", "notebook", "terminal"),
     )
+    choose: (
+        Annotated[
+            tuple[Annotated[str, CHOOSE], ...],
+            ListOf("list of words", 'a list such as ["account", "qos"]', may_be_empty=True),
+        ]
+        | None
+    ) = key(
+        'What people may choose under "More". What the profile itself says of it is preset; the lists, and '
+        "the limits of each person, come from the scheduler. An empty list for nothing.",
+        example=["account", "qos"],
+        default=None,
+        derived="what the profile leaves open, and the partition where it names several",
+    )
     environment: Versions = key(
         "The Python environment that its sessions run in: a version by its name, `current` for the active "
         "one, `previous` for the one before, or the path of an environment. Of several, people pick one; the "
@@ -191,9 +218,24 @@ class Profile(Section):
         default={},
     )
 
+    def left_open(self) -> tuple[str, ...]:
+        """What of `CHOOSABLE` the profile says nothing of, or several things."""
+        is_open = {
+            "partition": len(self.partition) > 1,
+            "gpu_type": self.gpus is not None and self.gpus.type is None,
+            "variables": True,
+        }
+        return tuple(
+            key for key in CHOOSABLE if (is_open[key] if key in is_open else getattr(self, key) is None)
+        )
+
     def working_directory_of(self, person: str, home: str) -> str | None:
         """Where this person's session starts, as an absolute path; None for the home directory."""
         if self.working_directory is None:
             return None
-        path = self.working_directory.replace("{person}", person)
-        return home.rstrip("/") + path[1:] if path.startswith("~") else path
+        return in_home(self.working_directory.replace("{person}", person), home)
+
+
+def in_home(path: str, home: str) -> str:
+    """The path, with what a leading ``~`` stands for."""
+    return home.rstrip("/") + path[1:] if path.startswith("~") else path

@@ -18,7 +18,7 @@ from clusterhub.site.addresses import is_address, is_plain
 from clusterhub.site.cluster import ONLY_FOR
 from clusterhub.site.derived import HTTPS_PORT, sessions_directory
 from clusterhub.site.kinds import SLUG, shown
-from clusterhub.site.profile import SLURM_ONLY
+from clusterhub.site.profile import CHOOSABLE, CHOOSABLE_EVERYWHERE, SLURM_ONLY
 from clusterhub.site.quantities import Refused
 
 Table = Mapping[str, Any]
@@ -194,6 +194,10 @@ def _profile_on_cluster(where: tuple[str | int, ...], profile: Table, clusters: 
         yield from _profile_on_local(where, profile, name, cluster)
     else:
         yield from _other_gres((*where, "gpus"), profile, cluster)
+        if "gpu_type" in _list(profile, "choose") and "gpus" not in profile:
+            position = _list(profile, "choose").index("gpu_type")
+            message = "there is no model to choose where the profile has no GPUs"
+            yield Conflict((*where, "choose", position), message, "gpus in the profile, too")
 
 
 def _profile_on_local(
@@ -203,6 +207,10 @@ def _profile_on_local(
         if key in profile:
             message = f'this means nothing on cluster "{name}", whose scheduler is "local"'
             yield Conflict((*where, key), message, "it in profiles of Slurm clusters only", at_key=True)
+    for position, key in enumerate(_list(profile, "choose")):
+        if key in CHOOSABLE and key not in CHOOSABLE_EVERYWHERE:
+            message = f'there is no {key} to choose on cluster "{name}", whose scheduler is "local"'
+            yield Conflict((*where, "choose", position), message, " or ".join(CHOOSABLE_EVERYWHERE))
     if _least(profile.get("nodes")) > 1:
         yield Conflict((*where, "nodes"), f'cluster "{name}" is this machine alone', "1")
     there = cluster.get("cpus")

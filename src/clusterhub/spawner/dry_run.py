@@ -10,6 +10,7 @@ from clusterhub.errors import ClusterhubError
 from clusterhub.site.schema import Site
 from clusterhub.spawner.clusters import Clusters, clusters_for_a_command
 from clusterhub.spawner.job_request import job_request, ticket_settings
+from clusterhub.spawner.knowledge import known_of
 from clusterhub.spawner.options import KEYS, parse_choice
 
 
@@ -30,7 +31,8 @@ def explain(site: Site, person: str, profile: str, choices: Sequence[str]) -> st
 async def _explain(clusters: Clusters, person: str, given: Mapping[str, object]) -> str:
     site = clusters.site
     account = await clusters.broker.account(person)
-    choice = parse_choice(given, site, account.name, account.groups)
+    known = await known_of(clusters, site.clusters)
+    choice = parse_choice(given, site, account.name, account.groups, known)
     profile = site.profile_named(choice.profile)
     tag = clusters.tag(account.name, "")
     cluster = clusters.at_rest(profile.cluster)

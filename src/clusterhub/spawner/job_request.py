@@ -14,6 +14,7 @@ from typing import Any
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.session.launcher import NO_ENVIRONMENT
+from clusterhub.site.profile import in_home
 from clusterhub.site.schema import Cluster, Environment, Profile, Site
 from clusterhub.spawner.options import Choice
 from clusterhub.spawner.tags import Tag
@@ -38,6 +39,10 @@ CARRIED = (
 )
 """What travels beside the launcher; a module after those that it imports."""
 API = "hub/api/clusterhub/"
+NO_DIRECTORY = 95
+"""Exit code of a job that cannot enter the directory that a person chose; none of the launcher's own."""
+NO_DIRECTORY_LINE = "clusterhub: this directory cannot be entered on the node: "
+"""Begins the line of a session's log that names the directory that a person chose to start in."""
 ENVIRONMENT_LINE = "clusterhub: environment "
 """Begins the line of a session's log that names the directory of the environment that it runs in."""
 
@@ -112,7 +117,8 @@ def job_request(
         name=cluster.job_name,
         person=account.name,
         log_path=SessionPaths.of(site, tag).log,
-        body=_body(site, profile, tag, choice.time, python=str(python), ticket=ticket, authority=authority),
+        body=_entering(choice, account)
+        + _body(site, profile, tag, choice.time, python=str(python), ticket=ticket, authority=authority),
         time_seconds=choice.time,
         warning_seconds=warning_seconds(site, choice.time),
         cpus=choice.cpus or 1,
@@ -120,18 +126,40 @@ def job_request(
         memory=Memory(choice.memory, "cpu" if profile.memory.per == "cpu" else "node")
         if profile.memory and choice.memory
         else None,
-        gpus=Gpus(choice.gpus, profile.gpus.type) if profile.gpus and choice.gpus else None,
-        partitions=profile.partition,
-        account=profile.account,
-        qos=profile.qos,
-        reservation=profile.reservation,
-        constraint=profile.constraint,
+        gpus=Gpus(choice.gpus, choice.gpu_type or profile.gpus.type)
+        if profile.gpus and choice.gpus
+        else None,
+        partitions=(choice.partition,) if choice.partition else profile.partition,
+        account=choice.account or profile.account,
+        qos=choice.qos or profile.qos,
+        reservation=choice.reservation or profile.reservation,
+        constraint=choice.constraint or profile.constraint,
         nice=profile.nice,
-        working_directory=profile.working_directory_of(account.name, account.home),
+        working_directory=_directory(profile, choice, account),
         prologue=profile.prologue,
         epilogue=profile.epilogue,
         directives=(*cluster.directives, *profile.directives),
     )
+
+
+def _directory(profile: Profile, choice: Choice, account: Account) -> str | None:
+    """Where the session starts; None for the home directory."""
+    if choice.working_directory is None:
+        return profile.working_directory_of(account.name, account.home)
+    return in_home(choice.working_directory, account.home)
+
+
+def _entering(choice: Choice, account: Account) -> str:
+    """Bash that sees to it that the session starts where the person said.
+
+    Schedulers start a job elsewhere where they cannot enter its directory (Slurm: in /tmp). The job runs as
+    the person: whether they may enter it is asked of the file system itself.
+    """
+    if choice.working_directory is None:
+        return ""
+    path = shlex.quote(in_home(choice.working_directory, account.home))
+    words = shlex.quote(f"{NO_DIRECTORY_LINE}{choice.working_directory}")
+    return f"cd -- {path} || {{ echo {words} >&2; exit {NO_DIRECTORY}; }}\n"
 
 
 def interface_of(site: Site, cluster: Cluster) -> str:

@@ -7,30 +7,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from clusterhub.errors import ClusterhubError
-from clusterhub.site.quantities import Refused, quoted
-from clusterhub.site.ranges import Range
-from clusterhub.site.schema import Profile, Site
+from clusterhub.site.profile import CHOOSABLE
+from clusterhub.site.quantities import quoted
+from clusterhub.site.schema import Site
+from clusterhub.spawner.knowledge import NOTHING, NOWHERE, Known
+from clusterhub.spawner.offers import Terms
+from clusterhub.spawner.own_words import LONGEST_VARIABLES, MOST_VARIABLES
+from clusterhub.spawner.rules import (
+    AMOUNTS,
+    ChoiceRefused,
+    check_amounts,
+    check_further,
+    read_amounts,
+    read_further,
+)
 
-AMOUNTS = ("cpus", "memory", "gpus", "nodes", "time")
-"""What can be chosen as an amount, named as in site.toml's profiles."""
+__all__ = ["AMOUNTS", "KEYS", "MAX_LENGTH", "Choice", "ChoiceRefused", "parse_choice", "terms_for"]
 
-KEYS = ("profile", *AMOUNTS, "interface", "environment")
+KEYS = ("profile", *AMOUNTS, "interface", "environment", *CHOOSABLE)
 """Everything that a person can choose."""
 
 MAX_LENGTH = 200
-"""Characters in the longest value that is looked at."""
+"""Characters in the longest value that is looked at, but for variables."""
 
 MAX_NUMBER = 2**63
 """Beyond any amount. A refusal could not even say a number of thousands of digits: Python stops at 4,300."""
-
-
-class ChoiceRefused(ClusterhubError):
-    """What was chosen is not on offer. ``field`` is one of `KEYS`, or empty."""
-
-    def __init__(self, what: str, *, field: str = "", next: str = "") -> None:  # noqa: A002 - as in its base
-        super().__init__(what, where=f"the choice of {field}" if field else "", next=next)
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -48,21 +49,40 @@ class Choice:
     nodes: int | None = None
     environment: str | None = None
     """As site.toml names it. None: what the profile presets."""
+    account: str | None = None
+    qos: str | None = None
+    partition: str | None = None
+    """One; None for those of the profile."""
+    reservation: str | None = None
+    constraint: str | None = None
+    gpu_type: str | None = None
+    working_directory: str | None = None
+    """An absolute path, or one that begins with ``~``."""
+    variables: str | None = None
+    """As `clusterhub.spawner.own_words.read_variables` reads them."""
 
     def as_options(self) -> dict[str, str | int]:
         """The choice in the form that `parse_choice` reads, to be kept and offered again."""
         return {key: value for key in KEYS if (value := getattr(self, key)) is not None}
 
 
-def parse_choice(given: object, site: Site, person: str, groups: Iterable[str]) -> Choice:
+def parse_choice(
+    given: object,
+    site: Site,
+    person: str,
+    groups: Iterable[str],
+    known: Mapping[str, Known] = NOWHERE,
+) -> Choice:
     """Reads what a form, a link or an API client sent.
 
     Values may be texts, whole numbers (amounts in bytes and seconds), or lists of one such, as forms and
-    links have them. Nothing given is the first profile with its defaults. Raises ChoiceRefused.
+    links have them; variables may also be a table, or several lines. Nothing given is the first profile with
+    its defaults. ``known`` is what each cluster says; what it does not say is left to the scheduler. Raises
+    ChoiceRefused.
     """
     values = _values(given)
-    profile = _profile(values.get("profile"), site.profiles_for(person, tuple(groups)))
-    amounts = {key: _amount(key, values.get(key), getattr(profile, key), profile) for key in AMOUNTS}
+    terms = _terms(values.get("profile"), terms_for(site, person, groups, known))
+    profile = terms.profile
     interface = values.get("interface", profile.interface[0])
     if interface not in profile.interface:
         raise ChoiceRefused(
@@ -78,6 +98,10 @@ def parse_choice(given: object, site: Site, person: str, groups: Iterable[str]) 
             field="environment",
             next=f"Choose {' or '.join(environments)}.",
         )
+    amounts = read_amounts(terms, values)
+    further = read_further(terms, values)
+    wanted = check_further(terms, further, amounts["gpus"])
+    check_amounts(terms, wanted, amounts)
     return Choice(
         profile=profile.name,
         interface=str(interface),
@@ -87,7 +111,20 @@ def parse_choice(given: object, site: Site, person: str, groups: Iterable[str]) 
         gpus=amounts["gpus"],
         nodes=amounts["nodes"],
         environment=None if environment is None else str(environment),
+        **further,
     )
+
+
+def terms_for(
+    site: Site, person: str, groups: Iterable[str], known: Mapping[str, Known] = NOWHERE
+) -> tuple[Terms, ...]:
+    """The profiles that this person may use, as each is for them."""
+    own = frozenset(groups)
+    offered = (
+        Terms(profile, person, own, known.get(profile.cluster, NOTHING))
+        for profile in site.profiles_for(person, own)
+    )
+    return tuple(terms for terms in offered if terms.is_for_person)
 
 
 def _values(given: object) -> dict[str, str | int]:
@@ -98,7 +135,7 @@ def _values(given: object) -> dict[str, str | int]:
         raise ChoiceRefused("A choice is a set of named values.")
     values: dict[str, str | int] = {}
     for key, listed in given.items():
-        value = listed
+        value = _lines(listed) if key == "variables" else listed
         if key not in KEYS:
             raise ChoiceRefused(
                 f"{quoted(str(key)[:40])} is not something that can be chosen.", next=_nearest(key)
@@ -119,8 +156,32 @@ def _check(key: str, value: object) -> None:
         raise ChoiceRefused(f"{key} is neither a text nor a whole number.", field=key)
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
         raise ChoiceRefused(f"{key} is a number beyond all limits.", field=key)
-    if isinstance(value, str) and (len(value) > MAX_LENGTH or not value.isprintable()):
+    longest, text = MAX_LENGTH, value
+    if key == "variables" and isinstance(value, str):
+        longest, text = LONGEST_VARIABLES, "".join(value.splitlines())  # each of which is looked at by itself
+    if isinstance(value, str) and (len(value) > longest or not str(text).isprintable()):
         raise ChoiceRefused(f"{key} is too long, or has characters that cannot be printed.", field=key)
+
+
+def _lines(given: object) -> object:
+    """Variables as lines, of a table, or of several values of a link or form."""
+    if isinstance(given, Mapping):
+        pairs = list(given.items())
+        if len(pairs) > MOST_VARIABLES or not all(isinstance(each, str) for pair in pairs for each in pair):
+            raise ChoiceRefused(
+                f"variables are at most {MOST_VARIABLES} names, each with a text.", field="variables"
+            )
+        given = [f"{name}={value}" for name, value in pairs]
+        one_line_each = True
+    else:
+        one_line_each = isinstance(given, list) and len(given) > 1
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        return given
+    if one_line_each and any(len(each.splitlines()) > 1 for each in given):
+        raise ChoiceRefused(
+            "A variable has more than one line.", field="variables", next="Give one line each."
+        )
+    return "\n".join(given)
 
 
 def _nearest(key: object) -> str:
@@ -128,32 +189,19 @@ def _nearest(key: object) -> str:
     return f"Did you mean {near[0]}?" if near else f"What can be chosen: {', '.join(KEYS)}."
 
 
-def _profile(name: object, profiles: tuple[Profile, ...]) -> Profile:
-    if not profiles:
+def _terms(name: object, offered: tuple[Terms, ...]) -> Terms:
+    if not offered:
         raise ChoiceRefused(
             "There is no profile that you may use.", next="Ask your operators to let you use one."
         )
     if name is None:
-        return profiles[0]
-    for profile in profiles:
-        if profile.name == name:
-            return profile
+        return offered[0]
+    for terms in offered:
+        if terms.profile.name == name:
+            return terms
     # The same words for a profile that is not there and for one that is not for this person.
     raise ChoiceRefused(
         f"There is no profile {quoted(str(name))} that you may use.",
         field="profile",
-        next=f"Choose {' or '.join(profile.name for profile in profiles)}.",
+        next=f"Choose {' or '.join(terms.profile.name for terms in offered)}.",
     )
-
-
-def _amount(key: str, given: str | int | None, limits: Range | None, profile: Profile) -> int | None:
-    if limits is None:
-        if given is None:
-            return None
-        raise ChoiceRefused(
-            f"The profile {profile.name} does not let you choose {key}.", field=key, next="Leave it out."
-        )
-    try:
-        return limits.choose(given)
-    except Refused as error:
-        raise ChoiceRefused(f"{key}: {error.what}.", field=key, next=f"Choose {error.allowed}.") from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from clusterhub.schedulers.model import Outcome
 from clusterhub.schedulers.script import PROLOGUE_FAILED
 from clusterhub.session import launcher
+from clusterhub.spawner.job_request import NO_DIRECTORY
 
 SHOW_LINES = "Choose another profile, and show your operators the lines below."
 MORE_MEMORY = "Start it again with more memory."
@@ -70,12 +71,16 @@ LAUNCHER_EXIT_CODES: dict[int, Sentence] = {
     ),
     launcher.REFUSED: Sentence("The hub did not accept the session that the job started.", TRY_AGAIN),
     launcher.NO_JUPYTER: Sentence("The environment on the node has no working Jupyter in it.", SHOW_LINES),
+    NO_DIRECTORY: Sentence(
+        "The working directory that was chosen is not there on the node, or you may not enter it.",
+        "Start it again with another one; the lines below name this one.",
+    ),
     launcher.NO_TICKET: Sentence(
         "The session could not prove who it is.",
         "Tell your operators: munge does not work there, or the node does not share the sessions' directory.",
     ),
 }
-"""What our own launcher ends with: nothing else knows better."""
+"""What our own launcher and script end with: nothing else knows better."""
 
 EXIT_CODES: dict[int, Sentence] = {
     PROLOGUE_FAILED: Sentence("The profile's prologue failed before Jupyter was started.", SHOW_LINES),

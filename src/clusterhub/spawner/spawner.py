@@ -25,6 +25,7 @@ from clusterhub.spawner.clusters import ACCOUNT_AGE
 from clusterhub.spawner.durable import Durable
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.following import Following
+from clusterhub.spawner.knowledge import NOWHERE, known_of
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
@@ -146,7 +147,9 @@ class ClusterSpawner(Durable, Spawner):
         site = self.clusters.site
         account = await self.clusters.broker.account(self.tag.person, max_age=ACCOUNT_AGE)
         options: object = self.user_options
-        choice = parse_choice(options, site, account.name, account.groups)
+        # A start that goes on was judged when it began: what has changed since must not end it.
+        known = NOWHERE if self._goes_on else await known_of(self.clusters, site.clusters)
+        choice = parse_choice(options, site, account.name, account.groups, known)
         profile = site.profile_named(choice.profile)
         environment = await self.clusters.environments.directory_of(profile, choice)
         # What was chosen, in full: a start that is gone on with later must not be read in another way.

@@ -12,13 +12,14 @@ from clusterhub.hub.form import choice_from_form, options_form, render_form
 from clusterhub.privileged.broker import BrokerError
 from clusterhub.site.loading import parse
 from clusterhub.spawner.environments import Offer
-from clusterhub.spawner.options import ChoiceRefused, parse_choice
+from clusterhub.spawner.options import ChoiceRefused, parse_choice, terms_for
 
 SITE_READ = parse(SITE, Path("site.toml"))
+EVERYTHING = terms_for(SITE_READ, "alice", ("gpu-users",))
 
 
 def test_each_profile_shows_its_limits_and_defaults() -> None:
-    html = render_form(SITE_READ.profiles, {})
+    html = render_form(EVERYTHING, {})
     assert 'name="interactive:memory" value="4 GiB"' in html
     assert "1 GiB to 32 GiB" in html
     assert 'name="gpu:gpus" value="1"' in html
@@ -27,10 +28,10 @@ def test_each_profile_shows_its_limits_and_defaults() -> None:
 
 
 def test_the_last_choice_is_filled_in_also_one_that_was_refused() -> None:
-    html = render_form(SITE_READ.profiles, {"profile": "gpu", "gpus": 2})
+    html = render_form(EVERYTHING, {"profile": "gpu", "gpus": 2})
     assert 'value="gpu" checked' in html
     assert 'name="gpu:gpus" value="2"' in html
-    html = render_form(SITE_READ.profiles, {"profile": ["interactive"], "memory": ['99 GiB"><script>']})
+    html = render_form(EVERYTHING, {"profile": ["interactive"], "memory": ['99 GiB"><script>']})
     assert "99 GiB&#34;&gt;&lt;script&gt;" in html
     assert "<script>" not in html
 
@@ -40,7 +41,7 @@ def test_an_environment_is_asked_for_only_where_there_is_more_than_one() -> None
         "interactive": [Offer("current", "2026-11-23 (current)"), Offer("previous", "<b>old</b> (previous)")],
         "gpu": [Offer("current", "2026-11-23 (current)")],
     }
-    html = render_form(SITE_READ.profiles, {"environment": "previous"}, environments=offers)
+    html = render_form(EVERYTHING, {"environment": "previous"}, environments=offers)
     assert '<option value="previous" selected>&lt;b&gt;old&lt;/b&gt; (previous)</option>' in html
     assert 'name="interactive:environment"' in html
     assert 'name="gpu:environment"' not in html
@@ -48,7 +49,7 @@ def test_an_environment_is_asked_for_only_where_there_is_more_than_one() -> None
 
 def test_what_a_link_says_is_filled_in() -> None:
     """It starts nothing: tests/abuse/test_browser.py."""
-    html = render_form(SITE_READ.profiles, {"profile": ["gpu"], "gpus": ["2"]})
+    html = render_form(EVERYTHING, {"profile": ["gpu"], "gpus": ["2"]})
     assert 'value="gpu" checked' in html
     assert 'name="gpu:gpus" value="2"' in html
 
@@ -69,8 +70,8 @@ def test_what_the_form_sends_is_the_choice_of_the_chosen_profile_only() -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"account": ["root"]},
-        {"interactive:account": ["root"]},
+        {"uid": ["0"]},
+        {"interactive:uid": ["0"]},
         {"profile": ["interactive", "gpu"]},
         {"cpus_file": [{"filename": "x", "body": b"x"}]},
         {":cpus": ["1"]},

@@ -87,8 +87,8 @@ def test_a_profile_of_others_looks_like_one_that_is_not_there(site: Site) -> Non
         ({"environment": "2026-05-04"}, "environment", "Choose current or previous."),
         ({"environment": "/home/bob/venv"}, "environment", "does not offer"),
         ({"environment": 7}, "environment", "does not offer"),
-        ({"partition": "gpu"}, "", "can be chosen"),
-        ({"account": "physics"}, "", "can be chosen"),
+        ({"prologue": "true"}, "", "can be chosen"),
+        ({"uid": "0"}, "", "can be chosen"),
         ({"cpu": 2}, "", "Did you mean cpus?"),
     ],
 )

@@ -1,0 +1,103 @@
+"""What people write themselves in a choice: variables for their session, and the directory that it starts in.
+
+Neither may turn the session's own programs into others, which run for the person before anything of theirs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from clusterhub.site.quantities import Refused, quoted
+
+MOST_VARIABLES = 32
+LONGEST_VARIABLES = 4096
+"""Characters of all of them together."""
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+OWN_PREFIXES = (
+    "BASH_",
+    "CLUSTERHUB_",
+    "DYLD_",
+    "JPY_",
+    "JUPYTER",
+    "LD_",
+    "MALLOC_",
+    "MUNGE_",
+    "OPENSSL_",
+    "PYTHON",
+    "SBATCH_",
+    "SLURM_",
+    "SSL_CERT_",
+)
+"""Beginnings of names that the hub, the scheduler, Python, TLS, bash or the loader of programs act on."""
+
+OWN_NAMES = frozenset(
+    {
+        "BASHOPTS",
+        "CDPATH",
+        "ENV",
+        "GCONV_PATH",
+        "GLIBC_TUNABLES",
+        "HOME",
+        "IFS",
+        "LOCPATH",
+        "LOGNAME",
+        "NLSPATH",
+        "PATH",
+        "PROMPT_COMMAND",
+        "PS4",
+        "PWD",
+        "SHELL",
+        "SHELLOPTS",
+        "USER",
+    }
+)
+"""Whole names of that kind."""
+
+VARIABLES_ALLOWED = "lines such as OMP_NUM_THREADS=4"
+DIRECTORY_ALLOWED = 'an absolute path, or one that begins with "~/"'
+
+
+def read_variables(text: str) -> Mapping[str, str]:
+    """The variables of lines such as ``OMP_NUM_THREADS=4``. Raises `Refused`."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        if not equals or NAME.fullmatch(name) is None:
+            raise Refused(f"{quoted(line)} does not set a variable", VARIABLES_ALLOWED)
+        if name.upper() in OWN_NAMES or name.upper().startswith(OWN_PREFIXES):
+            raise Refused(
+                f"{name} is set by the hub, the scheduler or the system",
+                "another name, or set it in a notebook",
+            )
+        if name in found:
+            raise Refused(f"{name} is set twice", "each name once")
+        if not value.isprintable():
+            raise Refused(f"the value of {name} has characters that cannot be printed", VARIABLES_ALLOWED)
+        found[name] = value
+    if len(found) > MOST_VARIABLES:
+        raise Refused(f"{len(found)} variables are too many", f"at most {MOST_VARIABLES}")
+    return MappingProxyType(found)
+
+
+def write_variables(variables: Mapping[str, str]) -> str:
+    """The text that `read_variables` reads."""
+    return "\n".join(f"{name}={value}" for name, value in variables.items())
+
+
+def read_directory(text: str) -> str:
+    """A path that begins at the root or at ``~``. Raises `Refused`."""
+    if text != "~" and not text.startswith(("/", "~/")):
+        raise Refused(f'{quoted(text)} begins neither at the root nor with "~/"', DIRECTORY_ALLOWED)
+    if ".." in text.split("/"):
+        raise Refused(f'{quoted(text)} has ".." in it', "the path that it comes to")
+    if not text.isprintable():
+        raise Refused("the path has characters that cannot be printed", DIRECTORY_ALLOWED)
+    return "/" + posixpath.normpath(text).lstrip("/") if text.startswith("/") else posixpath.normpath(text)

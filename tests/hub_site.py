@@ -232,7 +232,7 @@ def prepare(further: str = "") -> None:
     STATE_DIRECTORY.mkdir(mode=0o700)
     shutil.chown(STATE_DIRECTORY, SERVICE_ACCOUNT)  # so that `clusterhub setup` is not needed for each file
     COMMANDS.mkdir()
-    for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol"):
+    for name in ("sbatch", "scancel", "squeue", "sacct", "scontrol", "sacctmgr"):
         command = COMMANDS / name
         command.write_text(COMMAND.format(name=name, real=shutil.which(name), late=LATE))
         command.chmod(0o755)

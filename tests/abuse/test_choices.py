@@ -6,7 +6,10 @@ live hub. With one of them passing by `parse_choice`, or the form leaving out wh
 
 from __future__ import annotations
 
+import asyncio
 import html
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +22,10 @@ from tests.real_cluster.hub import SITE
 
 from clusterhub.audit.log import FLOOD_LINES
 from clusterhub.hub.walkthrough import Walk
+from clusterhub.schedulers.model import CommandResult
+from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.site.loading import load
+from clusterhub.spawner.knowledge import Known
 from clusterhub.spawner.options import KEYS, ChoiceRefused, parse_choice
 
 Given = dict[str, Any]
@@ -60,6 +66,20 @@ HOSTILE: tuple[Given, ...] = (
     {"profile": "debug", "prologue": "touch /tmp/x"},
     {"profile": "debug", "directives": "--uid=0"},
     {"profile": "debug", "environment": str(DIRECTORY)},
+    {"profile": "debug", "partition": "gpu"},
+    {"profile": "gpu", "gpu_type": "a100"},
+    {"profile": "interactive", "constraint": "avx1024"},
+    {"profile": "interactive", "constraint": "plain --uid=0"},
+    # Beyond what the scheduler lets this person have, or with each other.
+    {"profile": "interactive", "qos": "short", "time": "2h"},
+    {"profile": "interactive", "account": "physics", "qos": "no-such-qos"},
+    # What would make the session's own programs others, or lead elsewhere.
+    {"profile": "interactive", "variables": "LD_PRELOAD=/tmp/x.so"},
+    {"profile": "interactive", "variables": "A=1\nPYTHONSTARTUP=/tmp/x.py"},
+    {"profile": "interactive", "variables": "JUPYTERHUB_API_TOKEN=x"},
+    {"profile": "interactive", "working_directory": "../../root"},
+    {"profile": "interactive", "working_directory": "/home/alice/../../root"},
+    {"profile": "interactive", "working_directory": "/srv\n#SBATCH --uid=0"},
     {"profile": "debug", "cpus\n--uid": "0"},
 )
 
@@ -70,9 +90,10 @@ async def test_a_hostile_choice_is_refused_whichever_way_it_comes(
 ) -> None:
     site, since, submissions = load(SITE), len(audited()), asked("sbatch")
     async with person(hub, "alice") as walk:
+        known = await what_the_hub_knows(hub, walk)
         for choice in given:
             with pytest.raises(ChoiceRefused) as refused:
-                parse_choice(choice, site, "alice", ("hpc-users",))
+                parse_choice(choice, site, "alice", ("hpc-users",), known)
             said = refused.value.explanation.what
             for way in (by_form, by_api):
                 status, answer = await way(walk, choice)
@@ -90,6 +111,45 @@ async def test_a_hostile_choice_is_refused_whichever_way_it_comes(
     }
     assert not [line for line in audited(since) if line["event"] == "job submitted"]
     wait_for("start asked", since, who="alice", person="alice", outcome="refused")
+
+
+async def test_what_is_chosen_is_what_the_job_gets(hub: LiveHub) -> None:
+    directory = "/home/alice/my work"
+    hub.cluster.run("n1", ["mkdir", "-p", directory], "alice")
+    chosen = {"account": "physics", "qos": "short", "time": "30min", "constraint": "plain"}
+    further = {"working_directory": "~/my work", "variables": "CHOSEN=it's me\nTWO=2"}
+    async with person(hub, "alice") as walk:
+        await walk.start({"profile": "interactive", **chosen, **further})
+        [job] = hub.jobs("alice")
+        said = hub.cluster.run("gateway", ["scontrol", "show", "job", job]).stdout
+        for words in ("Account=physics", "QOS=short", "Features=plain", "TimeLimit=00:30:00", directory):
+            assert words in said
+        printed, _ = await walk.run_cell("import os; print(os.environ['CHOSEN'], os.getcwd())")
+        assert printed.strip() == f"it's me {directory}"
+        script = hub.cluster.run("gateway", ["scontrol", "write", "batch_script", job, "-"]).stdout
+        assert "CHOSEN" not in script, "what scheduler and accounting keep has no variable of a person's"
+        await hub.stop_session(walk)
+        assert hub.wait_for_no_job("alice")
+        await walk.press_start({"profile": "interactive", "working_directory": "/nowhere/at all"})
+        messages = [event["message"] async for event in walk.progress()]
+        assert "The working directory that was chosen is not there on the node" in messages[-1]
+
+
+async def what_the_hub_knows(hub: LiveHub, walk: Walk) -> Mapping[str, Known]:
+    """The scheduler's answers to what the hub asks, once its page shows that the hub has them, too."""
+    slurm = SlurmScheduler(cluster="main")
+
+    def answers(commands: Sequence[tuple[str, ...]]) -> list[CommandResult]:
+        done = [hub.cluster.run("gateway", argv, env=slurm.look_environment) for argv in commands]
+        return [CommandResult(each.returncode, each.stdout, each.stderr) for each in done]
+
+    for _ in range(60):
+        page = (await by_link(walk, {}))[1]
+        if "normal (default)" in page and "at most 1h" in page:
+            break
+        await asyncio.sleep(0.5)
+    survey = slurm.parse_survey(answers(slurm.survey()), time.time())
+    return {"main": Known(survey, slurm.parse_associations(answers(slurm.associations())))}
 
 
 def as_fields(choice: Given, name: Any) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from clusterhub.spawner.knowledge import NOWHERE, known_of
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
+from clusterhub.spawner.own_words import read_variables
 from clusterhub.spawner.restored_server import RestoredServer
 from clusterhub.spawner.session_state import SessionState, session_state
 from clusterhub.spawner.time_left import time_left
@@ -200,7 +201,8 @@ class ClusterSpawner(Durable, Spawner):
         return Session(self.tag, self.cluster_name, self.profile_name, self.job_id, choice)
 
     def _session_environment(self, url: str) -> Mapping[str, str]:
-        environment: dict[str, str] = self.get_env()
+        chosen = self._launch.choice.variables if self._launch is not None else None
+        environment: dict[str, str] = {**read_variables(chosen or ""), **self.get_env()}
         environment["JUPYTERHUB_SERVICE_URL"] = url + self.server.base_url
         return environment
 

@@ -70,7 +70,7 @@ def is_ours(module: str) -> bool:
 
 JUPYTER_SERVER = ("jupyter_server", "jupyterlab", "jupyterlab_server", "jupyter_core", "notebook")
 HUB_LIBRARIES = ("jupyterhub", "tornado", "traitlets", "jupyter_client", "sqlalchemy", *JUPYTER_SERVER)
-SESSION_LIBRARIES = ("jupyterhub", "tornado", "traitlets", *JUPYTER_SERVER)
+SESSION_LIBRARIES = ("jupyterhub", "nbformat", "tornado", "traitlets", *JUPYTER_SERVER)
 NOTEBOOK_LIBRARIES = ("jupyter_client", "nbclient", "nbformat", *JUPYTER_SERVER)
 
 # What a room may import of ours, besides itself; a room that is not named here may import all.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import home, isolation, kernels, unpacked
+from . import home, isolation, kernels, shared_files, unpacked
 from .certificate import AUTHORITY_VARIABLE, Certificate
 from .discretion import keep_cookies_out_of_logs
 from .following import EVENT_SCHEMA, Session
@@ -94,8 +94,9 @@ def serve(
 
         if certificate is not None:
             certificate.insist_on_hub()
-        JupyterHubSingleUser.serverapp_class = server_class(
-            listener, session, certificate, report_ready, reply["tcp_kernels"]
+        made = server_class(listener, session, certificate, report_ready, reply["tcp_kernels"])
+        JupyterHubSingleUser.serverapp_class = shared_files.server_class(
+            made, runtime, sqlite_in_home=reply.get("sqlite_in_home", False)
         )
         if reply["workspace"]:
             arguments += open_workspace(runtime, reply["workspace"])

@@ -134,6 +134,13 @@ class Sessions(Section):
         example=True,
         default=False,
     )
+    sqlite_in_home: Annotated[bool, TRUTH] = key(
+        "Whether what Jupyter keeps in SQLite lies in people's home directories: IPython's history, which "
+        "notebooks are trusted, ids of files. On NFS and Lustre locks of SQLite can hang for ever; without "
+        "them history lasts as long as the session. See [every setting of a session](session-settings.md).",
+        example=True,
+        default=False,
+    )
     tcp_kernels: Annotated[
         tuple[Annotated[str, KERNELS], ...],
         ListOf("list of kernels' names", 'a list such as ["java", "scala*"]'),

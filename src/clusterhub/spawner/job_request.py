@@ -32,6 +32,7 @@ CARRIED = (
     "certificate.py",
     "isolation.py",
     "kernels.py",
+    "shared_files.py",
     "unpacked.py",
     "server.py",
     "lab/package.json",

@@ -341,6 +341,7 @@ class Launch:
             "workspace": dict(interface.workspace),
             "user_config": self.clusters.site.sessions.user_config,
             "tcp_kernels": list(self.clusters.site.sessions.tcp_kernels),
+            "sqlite_in_home": self.clusters.site.sessions.sqlite_in_home,
             "remaining_s": seconds_left(self.cluster.watch.snapshot.jobs.get(claim.job), time.time()),
         }
 

@@ -21,6 +21,7 @@ from clusterhub.hub.login_limits import LoginLimits, Wait, in_words, network_of
 from clusterhub.hub.login_pages import HANDLERS, MoreQuestions, Refusal
 from clusterhub.hub.login_steps import SECONDS, Steps
 from clusterhub.hub.operators import SETTING as OPERATORS
+from clusterhub.languages.text import _, joined
 from clusterhub.privileged.broker import Account, Question
 from clusterhub.privileged.helper.checks import PERSON
 from clusterhub.privileged.helper.requests import MOST_ANSWERS
@@ -31,33 +32,38 @@ PASSWORD_VARIABLE = "CLUSTERHUB_ONE_PERSON_PASSWORD"  # noqa: S105 - a variable'
 """By which `clusterhub up` tells the hub the password that it made."""
 
 REFUSALS = {
-    "wrong-password": "User name or password is wrong, or the account is locked.",
-    "wrong-answer": "User name, password or code is wrong, or the account is locked.",
-    "expired-password": "Your password has expired. Change it on the cluster's login node, then log in here.",
-    "expired-account": "Your account has expired. Ask your cluster's support to renew it.",
-    "locked": "Your account is locked, or there were too many wrong passwords. Wait a while, or ask your "
-    "cluster's support.",
-    "not-allowed": "Your account may not log in here. Ask your cluster's support to be let in.",
-    "unknown-account": "Your password is right, but this machine has no account of that name. Tell your "
-    "cluster's support.",
-    "system-account": "This is a system account; log in with your own.",
+    "wrong-password": _("User name or password is wrong, or the account is locked."),
+    "wrong-answer": _("User name, password or code is wrong, or the account is locked."),
+    "expired-password": _(
+        "Your password has expired. Change it on the cluster's login node, then log in here."
+    ),
+    "expired-account": _("Your account has expired. Ask your cluster's support to renew it."),
+    "locked": _(
+        "Your account is locked, or there were too many wrong passwords. Wait a while, or ask "
+        "your cluster's support."
+    ),
+    "not-allowed": _("Your account may not log in here. Ask your cluster's support to be let in."),
+    "unknown-account": _(
+        "Your password is right, but this machine has no account of that name. Tell your cluster's support."
+    ),
+    "system-account": _("This is a system account; log in with your own."),
 }
 """The helper's reasons for a refused login, in words."""
 
-UNAVAILABLE = "Your password could not be checked. Try again in a minute, or tell your cluster's support."
+UNAVAILABLE = _("Your password could not be checked. Try again in a minute, or tell your cluster's support.")
 
 MAX_PASSWORD = 511
 """Bytes in the longest password that PAM takes (PAM_MAX_RESP_SIZE)."""
 
-TOO_LATE = "That took longer than a minute. Log in again."
+TOO_LATE = _("That took longer than a minute. Log in again.")
 
 TOO_OFTEN = {
-    "account": "There were too many wrong passwords for this account from where you are.",
-    "network": "Too many wrong passwords came from your network.",
+    "account": _("There were too many wrong passwords for this account from where you are."),
+    "network": _("Too many wrong passwords came from your network."),
 }
 """By `Wait.what`; how long to wait follows."""
 
-CROWDED = "Too many people are logging in at the moment. Try again in 5 seconds."
+CROWDED = _("Too many people are logging in at the moment. Try again in 5 seconds.")
 
 GUESSES = ("wrong-password", "locked")
 """The helper's reasons after which it may have been a guess."""
@@ -184,7 +190,7 @@ class PamAuthenticator(ClusterAuthenticator):
                 reason = "wrong-answer"
             sentence = REFUSALS.get(reason, UNAVAILABLE)
             said = " ".join(result.messages)
-            raise Refusal(f"{sentence} ({said})" if said else sentence, why=result.reason)
+            raise Refusal(sentence + f" ({said})" if said else sentence, why=result.reason)
         account = await clusters.broker.account(name)
         refuse_not_allowed(clusters.site, account)
         return account
@@ -198,7 +204,7 @@ class OnePersonAuthenticator(ClusterAuthenticator):
         expected = os.environ.get(PASSWORD_VARIABLE, "")
         is_right = hmac.compare_digest(credentials.password.encode(), expected.encode())
         if not expected or not is_right or credentials.name != pwd.getpwuid(os.geteuid()).pw_name:
-            sentence = "User name or password is wrong. They were printed when the hub was started."
+            sentence = _("User name or password is wrong. They were printed when the hub was started.")
             raise Refusal(sentence, why="wrong-password")
         return await clusters.broker.account(credentials.name)
 
@@ -221,7 +227,7 @@ def _is_account(name: str) -> bool:
 
 
 def _too_often(wait: Wait) -> Refusal:
-    sentence = f"{TOO_OFTEN[wait.what]} Try again in {in_words(wait.seconds)}."
+    sentence = joined([TOO_OFTEN[wait.what], _("Try again in {time}.").format(time=in_words(wait.seconds))])
     return Refusal(sentence, 429, why=f"too-often-{wait.what}", retry_after=int(wait.seconds) + 1)
 
 
@@ -235,13 +241,17 @@ def refuse_unusable(account: Account) -> None:
     """Raises Refusal for an account under which no session could run."""
     if not account.home_exists:
         raise Refusal(
-            f"Your home directory {account.home} does not exist yet. Log in to the cluster with ssh once, or "
-            "ask your cluster's support to make it.",
+            _(
+                "Your home directory {home} does not exist yet. Log in to the cluster with ssh once, or "
+                "ask your cluster's support to make it."
+            ).format(home=account.home),
             why="no-home",
         )
     if not account.shell_allowed:
         raise Refusal(
-            f"Your account's shell is {account.shell}, with which no session can be started. Ask your "
-            "cluster's support to change it.",
+            _(
+                "Your account's shell is {shell}, with which no session can be started. Ask your "
+                "cluster's support to change it."
+            ).format(shell=account.shell),
             why="shell",
         )

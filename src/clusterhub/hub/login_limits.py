@@ -19,6 +19,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from clusterhub.languages.text import Text, counted
+
 FREE_TRIES = 3
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 300.0
@@ -178,10 +180,10 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((found, IPV6_PREFIX), strict=False))
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: float) -> Text:
     """A wait as a person says it, never too short."""
     whole = int(seconds) + 1
     if whole < 60:  # noqa: PLR2004 - a minute
-        return "1 second" if whole == 1 else f"{whole} seconds"
+        return counted("{count} second", "{count} seconds", whole)
     minutes = -(-whole // 60)
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+    return counted("{count} minute", "{count} minutes", minutes)

@@ -8,15 +8,16 @@ from jupyterhub.handlers.login import LoginHandler, LogoutHandler
 from tornado.web import HTTPError
 
 from clusterhub.audit.events import Logout
+from clusterhub.languages.text import _, told
 from clusterhub.privileged.broker import Question
 from clusterhub.spawner.clusters import SETTING
 
 
 class Refusal(HTTPError):
-    """A refused login; the sentence is shown above the form."""
+    """A refused login; the sentence is shown above the form, in the language of whoever asks."""
 
     def __init__(self, sentence: str, status: int = 403, *, why: str = "", retry_after: int = 0) -> None:
-        super().__init__(status, sentence.replace("%", "%%"))
+        super().__init__(status, told(sentence).replace("%", "%%"))
         self.why = why
         """A word for the audit log."""
         # JupyterHub puts these into the answer.
@@ -28,7 +29,9 @@ class MoreQuestions(Refusal):
 
     def __init__(self, questions: tuple[Question, ...], step: str) -> None:
         asked = " ".join(question.text for question in questions)
-        super().__init__(f"Your account asks for more than a password: {asked}", why="more-questions")
+        super().__init__(
+            _("Your account asks for more than a password: {asked}").format(asked=asked), why="more-questions"
+        )
         self.questions = questions
         self.step = step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clusterhub.languages.text import _
 from clusterhub.spawner.clusters import Clusters
 
 
@@ -12,8 +13,10 @@ def notices(clusters: Clusters, person: str) -> tuple[str, ...]:
 
 def _out_of_sight(clusters: Clusters) -> tuple[str, ...]:
     return tuple(
-        f"The scheduler of {name} cannot be reached at the moment. Sessions go on and jobs keep their place"
-        " in the queue; new sessions can be started when it is back."
+        _(
+            "The scheduler of {name} cannot be reached at the moment. Sessions go on and jobs keep "
+            "their place in the queue; new sessions can be started when it is back."
+        ).format(name=name)
         for name in clusters.site.clusters
         if clusters.at_rest(name).watch.snapshot.error is not None
     )
@@ -21,7 +24,9 @@ def _out_of_sight(clusters: Clusters) -> tuple[str, ...]:
 
 def _being_stopped(clusters: Clusters, person: str) -> tuple[str, ...]:
     return tuple(
-        f"Job {doomed.job} on {doomed.cluster}, which you stopped, is still being stopped: the scheduler has"
-        " not taken that yet, and is asked until it has. You can start again meanwhile."
+        _(
+            "Job {job} on {cluster}, which you stopped, is still being stopped: the scheduler has "
+            "not taken that yet, and is asked until it has. You can start again meanwhile."
+        ).format(job=doomed.job, cluster=doomed.cluster)
         for doomed in clusters.cancellations.not_taken(person)
     )

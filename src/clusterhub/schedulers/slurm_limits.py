@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from clusterhub.languages.text import _
+
 _NAME = re.compile(
     r"(?P<whose>Assoc|QOS)?(?P<kind>Grp|Max|Min)"
     r"(?P<what>SubmitJobs?|Jobs|WallDuration|Wall|Cpu|CPU|Memory|Mem|Node|Energy|GRES|License|BB|Billing|Unknown)"
@@ -34,15 +36,23 @@ class _Amount:
 
 
 _AMOUNTS = {
-    "cpu": _Amount("many cores", "cores", "core hours", "fewer cores"),
-    "mem": _Amount("much memory", "memory", "memory over time", "less memory"),
-    "node": _Amount("many nodes", "nodes", "node hours", "fewer nodes"),
-    "energy": _Amount("much energy", "energy", "energy over time", "less time or fewer cores"),
-    "gres": _Amount("many GPUs or other devices", "GPUs or other devices", "GPU hours", "fewer GPUs"),
-    "license": _Amount("many licences", "licences", "licence hours", "a profile that needs fewer licences"),
-    "bb": _Amount("much burst buffer", "burst buffer", "burst buffer over time", "a profile that needs less"),
-    "billing": _Amount("much of its budget", "of its budget", "budget", "less, or another profile"),
-    "unknown": _Amount("much of one resource", "of one resource", "a resource over time", "less"),
+    "cpu": _Amount(_("many cores"), _("cores"), _("core hours"), _("fewer cores")),
+    "mem": _Amount(_("much memory"), _("memory"), _("memory over time"), _("less memory")),
+    "node": _Amount(_("many nodes"), _("nodes"), _("node hours"), _("fewer nodes")),
+    "energy": _Amount(_("much energy"), _("energy"), _("energy over time"), _("less time or fewer cores")),
+    "gres": _Amount(
+        _("many GPUs or other devices"), _("GPUs or other devices"), _("GPU hours"), _("fewer GPUs")
+    ),
+    "license": _Amount(
+        _("many licences"), _("licences"), _("licence hours"), _("a profile that needs fewer licences")
+    ),
+    "bb": _Amount(
+        _("much burst buffer"), _("burst buffer"), _("burst buffer over time"), _("a profile that needs less")
+    ),
+    "billing": _Amount(
+        _("much of its budget"), _("of its budget"), _("budget"), _("less, or another profile")
+    ),
+    "unknown": _Amount(_("much of one resource"), _("of one resource"), _("a resource over time"), _("less")),
 }
 
 
@@ -60,8 +70,8 @@ def explain_limit(name: str) -> tuple[str, str] | None:
     amount = _AMOUNTS["mem" if key == "memory" else key]
     if kind == "Min":
         return (
-            f"it asks for less than the quality of service demands: {amount.more}",
-            "It will not start as it is: stop it, and choose more or another profile.",
+            _("it asks for less than the quality of service demands: {more}").format(more=amount.more),
+            _("It will not start as it is: stop it, and choose more or another profile."),
         )
     if over_time:
         return _over_time(whose, kind, per, amount, of_running=over_time.startswith("Run"))
@@ -74,14 +84,20 @@ def _over_time(
     """Limits on an amount that is added up over time."""
     if per == "Job":
         return (
-            f"it asks for more {amount.hours} than {_lender(whose)} allows one job",
-            f"It will not start as it is: stop it, and choose less time or {amount.less}.",
+            _("it asks for more {hours} than {lender} allows one job").format(
+                hours=amount.hours, lender=_lender(whose)
+            ),
+            _("It will not start as it is: stop it, and choose less time or {less}.").format(
+                less=amount.less
+            ),
         )
     if of_running:
-        all_of_it = f"as much time in all as is allowed ({amount.hours})"
+        all_of_it = _("as much time in all as is allowed ({hours})").format(hours=amount.hours)
         return (
-            f"{_holders(whose, kind, per)} that run have been given {all_of_it}",
-            "It starts when some of them end; with less time it may start sooner.",
+            _("{holders} that run have been given {all_of_it}").format(
+                holders=_holders(whose, kind, per), all_of_it=all_of_it
+            ),
+            _("It starts when some of them end; with less time it may start sooner."),
         )
     return _used_up(whose, amount)
 
@@ -89,67 +105,73 @@ def _over_time(
 def _at_once(whose: str | None, kind: str, per: str | None, amount: _Amount) -> tuple[str, str]:
     """Limits on an amount that may be used at the same time."""
     if per in ("Job", "Node") or (kind == "Max" and per is None):
-        unit = "on one node" if per == "Node" else "one job"
+        unit = _("on one node") if per == "Node" else _("one job")
         return (
-            f"it asks for more {amount.more} than {_lender(whose)} allows {unit}",
-            f"It will not start as it is: stop it, and choose {amount.less}.",
+            _("it asks for more {more} than {lender} allows {unit}").format(
+                more=amount.more, lender=_lender(whose), unit=unit
+            ),
+            _("It will not start as it is: stop it, and choose {less}.").format(less=amount.less),
         )
-    ends = "a job of yours ends" if per == "User" else "some of them end"
+    ends = _("a job of yours ends") if per == "User" else _("some of them end")
     return (
-        f"{_holders(whose, kind, per)} use as {amount.much} as they may together",
-        f"It starts when {ends}; with {amount.less} it may start sooner.",
+        _("{holders} use as {much} as they may together").format(
+            holders=_holders(whose, kind, per), much=amount.much
+        ),
+        _("It starts when {ends}; with {less} it may start sooner.").format(ends=ends, less=amount.less),
     )
 
 
 def _jobs(whose: str | None, kind: str, per: str | None, *, submitted: bool) -> tuple[str, str]:
     """Limits on how many jobs there may be."""
-    verb = "have as many jobs in the queue" if submitted else "run as many jobs"
+    verb = _("have as many jobs in the queue") if submitted else _("run as many jobs")
     if kind == "Grp":
         if whose == "QOS":
-            of_all = "are in the queue" if submitted else "run"
-            return (
-                f"as many jobs of this quality of service {of_all} as may at once",
-                "It starts when one of them ends.",
-            )
+            run = _("as many jobs of this quality of service run as may at once")
+            queued = _("as many jobs of this quality of service are in the queue as may at once")
+            return queued if submitted else run, _("It starts when one of them ends.")
         return (
-            f"people of your account {verb} as they may together",
-            "It starts when one of their jobs ends.",
+            _("people of your account {verb} as they may together").format(verb=verb),
+            _("It starts when one of their jobs ends."),
         )
     if per == "Account":
-        return f"people of your account {verb} as they may", "It starts when one of their jobs ends."
-    return f"you {verb} as you may at once", "It starts when a job of yours ends; you can stop one."
+        return _("people of your account {verb} as they may").format(verb=verb), _(
+            "It starts when one of their jobs ends."
+        )
+    return _("you {verb} as you may at once").format(verb=verb), _(
+        "It starts when a job of yours ends; you can stop one."
+    )
 
 
 def _run_time(whose: str | None, kind: str) -> tuple[str, str]:
     """Limits on run time."""
     if kind == "Grp":
-        return _used_up(whose, _Amount("", "", "run time", "less time"))
+        return _used_up(whose, _Amount("", "", _("run time"), _("less time")))
     return (
-        f"it asks for more time than {_lender(whose)} allows one job",
-        "It will not start as it is: stop it, and choose less time.",
+        _("it asks for more time than {lender} allows one job").format(lender=_lender(whose)),
+        _("It will not start as it is: stop it, and choose less time."),
     )
 
 
 def _used_up(whose: str | None, amount: _Amount) -> tuple[str, str]:
     if whose == "Assoc":
         return (
-            f"your account has used up what it had: {amount.hours}",
-            "Choose a profile with another account, or ask your operators for more.",
+            _("your account has used up what it had: {hours}").format(hours=amount.hours),
+            _("Choose a profile with another account, or ask your operators for more."),
         )
     return (
-        f"what this quality of service had is used up: {amount.hours}",
-        "Choose another profile, or ask your operators for more.",
+        _("what this quality of service had is used up: {hours}").format(hours=amount.hours),
+        _("Choose another profile, or ask your operators for more."),
     )
 
 
 def _lender(whose: str | None) -> str:
-    return "your account" if whose == "Assoc" else "the quality of service"
+    return _("your account") if whose == "Assoc" else _("the quality of service")
 
 
 def _holders(whose: str | None, kind: str, per: str | None) -> str:
     """Whose jobs are counted together."""
     if per == "User":
-        return "your jobs"
+        return _("your jobs")
     if per == "Account" or whose == "Assoc":
-        return "the jobs of your account"
-    return "the jobs of this quality of service" if kind == "Grp" else "your jobs"
+        return _("the jobs of your account")
+    return _("the jobs of this quality of service") if kind == "Grp" else _("your jobs")

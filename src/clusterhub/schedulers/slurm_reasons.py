@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from clusterhub.languages.text import _, joined
 from clusterhub.schedulers.model import Job, WaitReason
 from clusterhub.schedulers.slurm_limits import explain_limit
 
-_WAIT = "Nothing is to be done but to wait."
-_WONT = "It will not start as it is: stop it, and choose another profile."
-_TELL = "If it stays so, tell your operators."
-_RELEASE = (
-    "Release it with `scontrol release {job}`, or stop it and start again; if neither helps, tell your "
-    "operators."
+_WAIT = _("Nothing is to be done but to wait.")
+_WONT = _("It will not start as it is: stop it, and choose another profile.")
+_TELL = _("If it stays so, tell your operators.")
+_RELEASE = _(
+    "Release it with `scontrol release {job}`, or stop it and start again; if neither helps, "
+    "tell your operators."
 )
-_LESS_TIME = "Stop it, and choose less time, so that it ends before; or wait."
+_LESS_TIME = _("Stop it, and choose less time, so that it ends before; or wait.")
 
 
 @dataclass(frozen=True)
@@ -36,134 +37,141 @@ class _Words:
 _NOT_LOOKED_AT = frozenset({"", "None", "WaitingForScheduling"})
 
 _NAMES = {
-    "Priority": _Words("other jobs are ahead of it in the queue", competes=True),
-    "Resources": _Words("it is next, as soon as enough cores, memory or GPUs are free", competes=True),
-    "Licenses": _Words("no licence is free", "It starts when somebody gives one back.", competes=True),
-    "MpiPortsBusy": _Words("no ports for parallel programs are free", competes=True),
-    "BurstBufferResources": _Words("no burst buffer is free", competes=True),
-    "PowerNotAvail": _Words("there is no power for more nodes at the moment", competes=True),
-    "PowerReserved": _Words("the power for more nodes is reserved for other jobs", competes=True),
-    "MaxPoweredUpNodes": _Words("as many nodes are powered up as may be at once", competes=True),
+    "Priority": _Words(_("other jobs are ahead of it in the queue"), competes=True),
+    "Resources": _Words(_("it is next, as soon as enough cores, memory or GPUs are free"), competes=True),
+    "Licenses": _Words(_("no licence is free"), _("It starts when somebody gives one back."), competes=True),
+    "MpiPortsBusy": _Words(_("no ports for parallel programs are free"), competes=True),
+    "BurstBufferResources": _Words(_("no burst buffer is free"), competes=True),
+    "PowerNotAvail": _Words(_("there is no power for more nodes at the moment"), competes=True),
+    "PowerReserved": _Words(_("the power for more nodes is reserved for other jobs"), competes=True),
+    "MaxPoweredUpNodes": _Words(_("as many nodes are powered up as may be at once"), competes=True),
     "ReqNodeNotAvail": _Words(
-        "the nodes that it needs are down, drained, reserved or in use", f"Choose another profile. {_TELL}"
+        _("the nodes that it needs are down, drained, reserved or in use"),
+        joined([_("Choose another profile."), _TELL]),
     ),
-    "Reservation": _Words("the reservation that it is for has not begun, or is full"),
-    "ReservationDeleted": _Words("its reservation is gone", _WONT),
-    "ReservationInvalid": _Words("its reservation is not valid", _WONT),
-    "Dependency": _Words("another job has to end first"),
-    "DependencyNeverSatisfied": _Words("it waits for another job, whose end can no longer suit it", _WONT),
-    "BeginTime": _Words("it is not to start before a certain time"),
-    "JobHeldUser": _Words("it is held, by you or for you", _RELEASE),
-    "JobHeldAdmin": _Words("an operator holds it", "Ask your operators why."),
+    "Reservation": _Words(_("the reservation that it is for has not begun, or is full")),
+    "ReservationDeleted": _Words(_("its reservation is gone"), _WONT),
+    "ReservationInvalid": _Words(_("its reservation is not valid"), _WONT),
+    "Dependency": _Words(_("another job has to end first")),
+    "DependencyNeverSatisfied": _Words(_("it waits for another job, whose end can no longer suit it"), _WONT),
+    "BeginTime": _Words(_("it is not to start before a certain time")),
+    "JobHeldUser": _Words(_("it is held, by you or for you"), _RELEASE),
+    "JobHeldAdmin": _Words(_("an operator holds it"), _("Ask your operators why.")),
     "JobHoldMaxRequeue": _Words(
-        "it was run again too often, and is held now",
-        "Stop it and start again; if that fails too, tell your operators.",
+        _("it was run again too often, and is held now"),
+        _("Stop it and start again; if that fails too, tell your operators."),
     ),
-    "JobArrayTaskLimit": _Words("as many tasks of its array run as may at once"),
-    "SchedDefer": _Words("the scheduler puts off such jobs until its next round"),
-    "Prolog": _Words("its nodes are being made ready"),
-    "Cleaning": _Words("its former run is being cleaned up before it runs again"),
-    "FedJobLock": _Words("the clusters of the federation agree on which of them runs it"),
-    "BurstBufferStageIn": _Words("its files are being copied to the burst buffer"),
-    "BurstBufferOperation": _Words("its burst buffer failed", "Tell your operators."),
+    "JobArrayTaskLimit": _Words(_("as many tasks of its array run as may at once")),
+    "SchedDefer": _Words(_("the scheduler puts off such jobs until its next round")),
+    "Prolog": _Words(_("its nodes are being made ready")),
+    "Cleaning": _Words(_("its former run is being cleaned up before it runs again")),
+    "FedJobLock": _Words(_("the clusters of the federation agree on which of them runs it")),
+    "BurstBufferStageIn": _Words(_("its files are being copied to the burst buffer")),
+    "BurstBufferOperation": _Words(_("its burst buffer failed"), _("Tell your operators.")),
     "PartitionDown": _Words(
-        "the partition is closed: jobs may queue but none starts", f"Choose another profile. {_TELL}"
+        _("the partition is closed: jobs may queue but none starts"),
+        joined([_("Choose another profile."), _TELL]),
     ),
-    "PartitionInactive": _Words("the partition is closed", f"Choose another profile. {_TELL}"),
+    "PartitionInactive": _Words(_("the partition is closed"), joined([_("Choose another profile."), _TELL])),
     "PartitionNodeLimit": _Words(
-        "it asks for more nodes than the partition gives, or they are down", "Choose less or another profile."
+        _("it asks for more nodes than the partition gives, or they are down"),
+        _("Choose less or another profile."),
     ),
     "PartitionTimeLimit": _Words(
-        "it asks for more time than the partition gives", "Stop it, and choose less time."
+        _("it asks for more time than the partition gives"), _("Stop it, and choose less time.")
     ),
-    "PartitionConfig": _Words("the partition does not take such jobs", _WONT),
+    "PartitionConfig": _Words(_("the partition does not take such jobs"), _WONT),
     "MaxMemPerLimit": _Words(
-        "it asks for more memory than the partition gives", "Stop it, and choose less memory."
+        _("it asks for more memory than the partition gives"), _("Stop it, and choose less memory.")
     ),
-    "AccountingPolicy": _Words("a limit of your account or of the quality of service keeps it waiting"),
+    "AccountingPolicy": _Words(_("a limit of your account or of the quality of service keeps it waiting")),
     "AssociationJobLimit": _Words(
-        "your account runs as many jobs as it may", "It starts when one of them ends."
+        _("your account runs as many jobs as it may"), _("It starts when one of them ends.")
     ),
     "AssociationResourceLimit": _Words(
-        "your account uses as much as it may", "It starts when some of its jobs end."
+        _("your account uses as much as it may"), _("It starts when some of its jobs end.")
     ),
     "AssociationTimeLimit": _Words(
-        "your account has used up its time",
-        "Choose a profile with another account, or ask your operators for more.",
+        _("your account has used up its time"),
+        _("Choose a profile with another account, or ask your operators for more."),
     ),
     "QOSJobLimit": _Words(
-        "as many jobs of this quality of service run as may at once", "It starts when one of them ends."
+        _("as many jobs of this quality of service run as may at once"), _("It starts when one of them ends.")
     ),
     "QOSResourceLimit": _Words(
-        "the jobs of this quality of service use as much as they may", "It starts when some of them end."
+        _("the jobs of this quality of service use as much as they may"),
+        _("It starts when some of them end."),
     ),
     "QOSTimeLimit": _Words(
-        "the time of this quality of service is used up",
-        "Choose another profile, or ask your operators for more.",
+        _("the time of this quality of service is used up"),
+        _("Choose another profile, or ask your operators for more."),
     ),
     "QOSUsageThreshold": _Words(
-        "your account has used too much of late for this quality of service",
-        "Choose another profile, or try again in some days.",
+        _("your account has used too much of late for this quality of service"),
+        _("Choose another profile, or try again in some days."),
     ),
-    "QOSNotAllowed": _Words("you may not use its quality of service in this partition", _WONT),
-    "AccountNotAllowed": _Words("its account may not use this partition", _WONT),
-    "InvalidAccount": _Words("its account is not valid any more", _WONT),
-    "InvalidQOS": _Words("its quality of service is not valid any more", _WONT),
-    "BadConstraints": _Words("no node has what it asks for", _WONT),
-    "Constraints": _Words("no node has what it asks for", _WONT),
-    "FrontEndDown": _Words("the computer that starts such jobs is down", _TELL),
-    "BlockMaxError": _Words("part of the machine has failed", _TELL),
-    "BlockFreeAction": _Words("part of the machine is being made ready"),
+    "QOSNotAllowed": _Words(_("you may not use its quality of service in this partition"), _WONT),
+    "AccountNotAllowed": _Words(_("its account may not use this partition"), _WONT),
+    "InvalidAccount": _Words(_("its account is not valid any more"), _WONT),
+    "InvalidQOS": _Words(_("its quality of service is not valid any more"), _WONT),
+    "BadConstraints": _Words(_("no node has what it asks for"), _WONT),
+    "Constraints": _Words(_("no node has what it asks for"), _WONT),
+    "FrontEndDown": _Words(_("the computer that starts such jobs is down"), _TELL),
+    "BlockMaxError": _Words(_("part of the machine has failed"), _TELL),
+    "BlockFreeAction": _Words(_("part of the machine is being made ready")),
     # Reasons of an end, seen on a job that is to run again.
-    "NodeDown": _Words("the node that it ran on failed; it is run again", _WAIT),
-    "SystemFailure": _Words("something failed in the cluster; it is run again", _TELL),
-    "JobLaunchFailure": _Words("it could not be started on its node; it is run again", _TELL),
-    "NonZeroExitCode": _Words("it ended with an error and is to run again", _TELL),
-    "RaisedSignal": _Words("it was ended by a signal and is to run again", _TELL),
-    "TimeLimit": _Words("it reached its time limit and is to run again", _TELL),
-    "InactiveLimit": _Words("it did nothing for too long and is to run again", _TELL),
+    "NodeDown": _Words(_("the node that it ran on failed; it is run again"), _WAIT),
+    "SystemFailure": _Words(_("something failed in the cluster; it is run again"), _TELL),
+    "JobLaunchFailure": _Words(_("it could not be started on its node; it is run again"), _TELL),
+    "NonZeroExitCode": _Words(_("it ended with an error and is to run again"), _TELL),
+    "RaisedSignal": _Words(_("it was ended by a signal and is to run again"), _TELL),
+    "TimeLimit": _Words(_("it reached its time limit and is to run again"), _TELL),
+    "InactiveLimit": _Words(_("it did nothing for too long and is to run again"), _TELL),
     "OutOfMemory": _Words(
-        "it had too little memory and is to run again", "Stop it, and start again with more memory."
+        _("it had too little memory and is to run again"), _("Stop it, and start again with more memory.")
     ),
-    "DeadLine": _Words("it could not end before its deadline", "Stop it, and choose less time."),
+    "DeadLine": _Words(_("it could not end before its deadline"), _("Stop it, and choose less time.")),
 }
 
 _REQUEUED = _Words(
-    "the scheduler lets about two minutes pass before it runs a job again",
+    _("the scheduler lets about two minutes pass before it runs a job again"),
     _WAIT,
 )
 
 _SENTENCES = (
     (
         r"ReqNodeNotAvail, ?UnavailableNodes: ?(\S+)",
-        _Words("nodes that it needs are down or drained: {0}", f"Choose another profile. {_TELL}"),
+        _Words(
+            r"nodes that it needs are down or drained: {0}",
+            joined([_("Choose another profile."), _TELL]),
+        ),
     ),
     (
         r"ReqNodeNotAvail, ?Reserved for maintenance",
-        _Words("the nodes are reserved for maintenance, which begins before it would end", _LESS_TIME),
+        _Words(_("the nodes are reserved for maintenance, which begins before it would end"), _LESS_TIME),
     ),
     (
         r"ReqNodeNotAvail, ?May be reserved for other job",
-        _Words("the nodes that it needs may be reserved for another job", _LESS_TIME),
+        _Words(_("the nodes that it needs may be reserved for another job"), _LESS_TIME),
     ),
     (
         r"Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
         _Words(
-            "the nodes that it needs are down, drained or kept for more urgent jobs",
-            f"Choose another profile, or wait. {_TELL}",
+            r"the nodes that it needs are down, drained or kept for more urgent jobs",
+            joined([_("Choose another profile, or wait."), _TELL]),
             competes=True,
         ),
     ),
     (
         r"launch failed requeued held|user env retrieval failed requeued held",
-        _Words("it could not be started on its node, and is held now", _RELEASE),
+        _Words(_("it could not be started on its node, and is held now"), _RELEASE),
     ),
     (
         r"job requeued in held state|job requeued in special exit state",
-        _Words("it was taken back and is held now", _RELEASE),
+        _Words(_("it was taken back and is held now"), _RELEASE),
     ),
-    (r"Reservation (\S+) was deleted", _Words("its reservation {0} is gone", _WONT)),
-    (r"(?i:burst buffer) .*", _Words("its burst buffer failed", "Tell your operators.")),
+    (r"Reservation (\S+) was deleted", _Words(_("its reservation {0} is gone"), _WONT)),
+    (r"(?i:burst buffer) .*", _Words(_("its burst buffer failed"), _("Tell your operators."))),
 )
 
 
@@ -183,8 +191,13 @@ def wait_reason(job: Job) -> WaitReason | None:
         return _said(job, name, _NAMES[name])
     if limit := explain_limit(name):
         return WaitReason(name, *limit, competes=False)
-    return WaitReason("", f"the scheduler says: {text}", competes=True)
+    return WaitReason("", _("the scheduler says: {text}").format(text=text), competes=True)
 
 
 def _said(job: Job, word: str, words: _Words, groups: tuple[str, ...] = ()) -> WaitReason:
-    return WaitReason(word, words.why.format(*groups), words.next.format(job=job.id), words.competes)
+    return WaitReason(
+        word,
+        words.why.format(*groups),
+        words.next.format(job=job.id) if "{job}" in words.next else words.next,
+        words.competes,
+    )

@@ -5,52 +5,72 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from clusterhub.languages.text import _, joined
+
 # Parts of the messages in Slurm's src/common/slurm_errno.c (22.05 to 26.05), what of a request they speak of,
 # and what helps; the first that fits counts.
-_ASSOCIATIONS = "`sacctmgr show assoc user=$USER format=account,partition,qos` lists yours."
-_PARTITION = "`sinfo` lists the partitions. The profile has to name one of them: tell the operator."
-_PARTITION_AWAY = "Wait until the partition is back, or choose another profile."
-_RESERVATION = "`scontrol show reservation` lists those that there are. Choose one of them or none."
-_SHORTER = "Ask for a shorter time."
-_LESS = "Ask for fewer cores, less memory or fewer GPUs, or choose another partition."
-_GPUS = "No node of this partition has such GPUs. Choose another type or another profile."
-_UNKNOWN_USER = "The cluster's controller does not know your account. Tell the operator."
-_POLICY = "Your account or QOS allows no more at once. Stop one of your jobs, or ask for less."
-_DIRECTIVES = "This version of Slurm does not take an option of the profile's directives. Tell the operator."
+_ASSOCIATIONS = _("`sacctmgr show assoc user=$USER format=account,partition,qos` lists yours.")
+_PARTITION = _("`sinfo` lists the partitions. The profile has to name one of them: tell the operator.")
+_PARTITION_AWAY = _("Wait until the partition is back, or choose another profile.")
+_RESERVATION = _("`scontrol show reservation` lists those that there are. Choose one of them or none.")
+_SHORTER = _("Ask for a shorter time.")
+_LESS = _("Ask for fewer cores, less memory or fewer GPUs, or choose another partition.")
+_GPUS = _("No node of this partition has such GPUs. Choose another type or another profile.")
+_UNKNOWN_USER = _("The cluster's controller does not know your account. Tell the operator.")
+_POLICY = _("Your account or QOS allows no more at once. Stop one of your jobs, or ask for less.")
+_DIRECTIVES = _(
+    "This version of Slurm does not take an option of the profile's directives. Tell the operator."
+)
 _REMEDIES: tuple[tuple[str, str, str], ...] = (
     (
         "account or account/partition",
         "account",
-        f"Choose an account that may use this partition. {_ASSOCIATIONS}",
+        joined([_("Choose an account that may use this partition."), _ASSOCIATIONS]),
     ),
-    ("invalid account", "account", f"Choose an account of yours. {_ASSOCIATIONS}"),
-    ("invalid qos", "qos", f"Choose a QOS that your account may use. {_ASSOCIATIONS}"),
+    (
+        "invalid account",
+        "account",
+        joined([_("Choose an account of yours."), _ASSOCIATIONS]),
+    ),
+    (
+        "invalid qos",
+        "qos",
+        joined([_("Choose a QOS that your account may use."), _ASSOCIATIONS]),
+    ),
     ("accounting/qos policy", "", _POLICY),
     ("invalid partition", "partition", _PARTITION),
     ("partition is down", "partition", _PARTITION_AWAY),
     ("required partition not available", "partition", _PARTITION_AWAY),
-    ("user's group not permitted", "partition", "Choose a profile whose partition is open to your groups."),
+    (
+        "user's group not permitted",
+        "partition",
+        _("Choose a profile whose partition is open to your groups."),
+    ),
     ("time limit", "time", _SHORTER),
     ("--time", "time", _SHORTER),
     (
         "access denied to requested reservation",
         "reservation",
-        "Ask the reservation's owner to add you, or choose none.",
+        _("Ask the reservation's owner to add you, or choose none."),
     ),
     ("reservation", "reservation", _RESERVATION),
     (
         "feature specification",
         "constraint",
-        "No node has the features of the profile's constraint. Tell the operator.",
+        _("No node has the features of the profile's constraint. Tell the operator."),
     ),
-    ("memory specification", "memory", "Ask for less memory."),
+    ("memory specification", "memory", _("Ask for less memory.")),
     ("node configuration is not available", "", _LESS),
     ("node count specification", "nodes", _LESS),
-    ("more processors requested than permitted", "cpus", "Ask for fewer cores."),
+    ("more processors requested than permitted", "cpus", _("Ask for fewer cores.")),
     ("generic resource", "gpus", _GPUS),
     ("gres", "gpus", _GPUS),
-    ("license", "", "This cluster does not have the licence that the profile asks for. Tell the operator."),
-    ("--nice", "", "Only operators may raise a priority: the profile's nice must not be negative."),
+    (
+        "license",
+        "",
+        _("This cluster does not have the licence that the profile asks for. Tell the operator."),
+    ),
+    ("--nice", "", _("Only operators may raise a priority: the profile's nice must not be negative.")),
     ("unrecognized option", "", _DIRECTIVES),
     ("invalid user id", "", _UNKNOWN_USER),
     ("user not found", "", _UNKNOWN_USER),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clusterhub.languages.text import _
 from clusterhub.schedulers.model import Job, JobState
 
 
@@ -22,25 +23,31 @@ def absence_of(job: Job | None, *, reachable: bool) -> Absence | None:
     """
     if job is not None and job.state is JobState.SUSPENDED:
         return Absence(
-            "Your session is suspended",
-            f"The scheduler has suspended job {job.id}{_on(job)} for now. Nothing is lost: it goes on by "
-            "itself, with all that its kernels hold, and so does this page.",
+            _("Your session is suspended"),
+            _(
+                "The scheduler has suspended job {job}{on} for now. Nothing is lost: it goes on by "
+                "itself, with all that its kernels hold, and so does this page."
+            ).format(job=job.id, on=_on(job)),
         )
     if reachable:
         return None
     if job is None:
         return Absence(
-            "Your session cannot be reached",
-            "The hub cannot reach your session at the moment, and the scheduler does not show its job. "
-            "Nothing is stopped: this page goes on by itself when it answers.",
+            _("Your session cannot be reached"),
+            _(
+                "The hub cannot reach your session at the moment, and the scheduler does not show its "
+                "job. Nothing is stopped: this page goes on by itself when it answers."
+            ),
         )
     return Absence(
-        "Your session cannot be reached",
-        f"The hub cannot reach job {job.id}{_on(job)} at the moment; the scheduler says that it runs. "
-        "Nothing is lost: this page goes on by itself when the node answers. If it stays so, tell your "
-        "operators.",
+        _("Your session cannot be reached"),
+        _(
+            "The hub cannot reach job {job}{on} at the moment; the scheduler says that it runs. "
+            "Nothing is lost: this page goes on by itself when the node answers. If it stays so, "
+            "tell your operators."
+        ).format(job=job.id, on=_on(job)),
     )
 
 
 def _on(job: Job) -> str:
-    return f" on {', '.join(job.nodes)}" if job.nodes else ""
+    return _(" on {nodes}").format(nodes=", ".join(job.nodes)) if job.nodes else ""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from clusterhub.audit.events import Ended
 from clusterhub.errors import ClusterhubError, Explanation
+from clusterhub.languages.text import _
 from clusterhub.schedulers.model import Job, JobState, Memory, Outcome
 from clusterhub.site.schema import Site
 from clusterhub.spawner.ending_store import Ending, EndingStore, Recent
@@ -133,8 +134,10 @@ class Endings:
         except Exception:
             # A mistake of ours must not leave a session that has ended as one that runs.
             log.exception("It cannot be told why job %s ended", session.job)
-            again = "Start it again; if that fails too, tell your operators."
-            return Explanation("Your session ended; why cannot be told.", f"job {session.job}", again)
+            again = _("Start it again; if that fails too, tell your operators.")
+            return Explanation(
+                _("Your session ended; why cannot be told."), _("job {job}").format(job=session.job), again
+            )
         tag = str(session.tag)
         self._stop_learning(tag)
         self._learning[tag] = asyncio.create_task(self._learn(session, job, text, served=served))
@@ -154,9 +157,9 @@ class Endings:
                 return
         reason = self._stopped_because.pop(str(session.tag), None)
         explanation = reason or Explanation(
-            "The session was stopped through the hub.",
-            f"job {session.job}",
-            "Start it again when you need it; your files are as you saved them.",
+            _("The session was stopped through the hub."),
+            _("job {job}").format(job=session.job),
+            _("Start it again when you need it; your files are as you saved them."),
         )
         ending = Ending(
             explanation,
@@ -266,5 +269,5 @@ def canceller(uid: int | None, person: str, operators: Container[str]) -> str:
     except (KeyError, OverflowError):
         name = f"uid {uid}"
     if name == person:
-        return "you"
-    return "an operator" if uid == 0 or name in operators else name
+        return _("you")
+    return _("an operator") if uid == 0 or name in operators else name

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from clusterhub.errors import Explanation
+from clusterhub.languages.text import _
 from clusterhub.schedulers.model import Job, Memory, Outcome
 from clusterhub.site.quantities import format_duration, format_size
 from clusterhub.spawner.sentences import (
@@ -57,11 +58,11 @@ def explain_ending(
     """
     lines = last_lines(log)
     sentence = _recognise(job, "\n".join(lines), log, cancelled_by, asked or Asked())
-    where = f"job {job.id}"
+    where = _("job {job}").format(job=job.id)
     if job.nodes:
-        where += f" on {', '.join(job.nodes)}"
+        where += _(" on {nodes}").format(nodes=", ".join(job.nodes))
     if profile:
-        where += f", profile {profile}"
+        where += _(", profile {profile}").format(profile=profile)
     return Explanation(sentence.what, where, sentence.next, lines)
 
 
@@ -80,8 +81,8 @@ def _recognise(job: Job, lines: str, log: str, cancelled_by: str, asked: Asked) 
         if sentence := candidate():
             return sentence
     if code is not None:
-        return Sentence(f"Your session ended with exit code {code}.", TRY_AGAIN)
-    return Sentence("Your session ended, and the scheduler does not say why.", TRY_AGAIN)
+        return Sentence(_("Your session ended with exit code {code}.").format(code=code), TRY_AGAIN)
+    return Sentence(_("Your session ended, and the scheduler does not say why."), TRY_AGAIN)
 
 
 def _outcome(job: Job, cancelled_by: str, asked: Asked) -> Sentence | None:
@@ -89,15 +90,23 @@ def _outcome(job: Job, cancelled_by: str, asked: Asked) -> Sentence | None:
         return None
     said = OUTCOMES[job.outcome]
     if job.outcome is Outcome.CANCELLED and cancelled_by:
-        return Sentence(f"Your session's job was cancelled by {cancelled_by}.", said.next)
+        return Sentence(
+            _("Your session's job was cancelled by {person}.").format(person=cancelled_by),
+            said.next,
+        )
     if job.outcome is Outcome.TIME_LIMIT and asked.time and _lasted(job, asked.time):
-        return Sentence(f"Your session reached its time limit of {format_duration(asked.time)}.", said.next)
+        return Sentence(
+            _("Your session reached its time limit of {time}.").format(time=format_duration(asked.time)),
+            said.next,
+        )
     if job.outcome is Outcome.OUT_OF_MEMORY:
         return _out_of_memory(job.peak_memory, asked.memory)
     if job.outcome is Outcome.NODE_FAILED and job.nodes:
         nodes = ", ".join(job.nodes)
-        which = f"The node {nodes}" if len(job.nodes) == 1 else f"One of the nodes {nodes}"
-        return Sentence(f"{which} that your session ran on failed.", said.next)
+        what = _("The node {nodes} that your session ran on failed.")
+        if len(job.nodes) > 1:
+            what = _("One of the nodes {nodes} that your session ran on failed.")
+        return Sentence(what.format(nodes=nodes), said.next)
     return said
 
 
@@ -109,14 +118,18 @@ def _lasted(job: Job, seconds: int) -> bool:
 
 
 def _out_of_memory(used: int | None, asked: Memory | None) -> Sentence:
-    what = "Your session used more memory than it had asked for"
+    what = _("Your session used more memory than it had asked for")
     if asked is not None:
-        amount = f"{format_size(asked.bytes)}{' per core' if asked.per == 'cpu' else ''}"
-        what = f"Your session used more memory than the {amount} that it had asked for"
+        amount = format_size(asked.bytes)
+        if asked.per == "cpu":
+            amount = _("{amount} per core").format(amount=amount)
+        what = _("Your session used more memory than the {amount} that it had asked for").format(
+            amount=amount
+        )
     if used is not None:
         # Looked at every few seconds, so at the moment of its end it held more than was last seen.
-        what += f"; the most that was seen is {_about(used)}"
-    return Sentence(f"{what}.", MORE_MEMORY)
+        what += _("; the most that was seen is {amount}").format(amount=_about(used))
+    return Sentence(what + ".", MORE_MEMORY)
 
 
 def _about(size: int) -> str:
@@ -151,7 +164,10 @@ def _raised(log: str) -> Sentence | None:
                 raised = line[:LONGEST_QUOTE]
     if raised is None:
         return None
-    return Sentence(f"Your session failed: {raised}", SHOW_LINES if _MODULE.match(raised) else TRY_AGAIN)
+    return Sentence(
+        _("Your session failed: {raised}").format(raised=raised),
+        SHOW_LINES if _MODULE.match(raised) else TRY_AGAIN,
+    )
 
 
 def _signal(job: Job) -> Sentence | None:
@@ -164,15 +180,15 @@ def _signal(job: Job) -> Sentence | None:
         return None
     again = TRY_AGAIN
     if number == signal.SIGKILL:
-        again = "Start it again; if it was short of memory, with more of it."
-    return Sentence(f"Your session was ended by {_signal_name(number)}.", again)
+        again = _("Start it again; if it was short of memory, with more of it.")
+    return Sentence(_("Your session was ended by {signal}.").format(signal=_signal_name(number)), again)
 
 
 def _signal_name(number: int) -> str:
     try:
-        return f"{signal.Signals(number).name} (signal {number})"
+        return _("{name} (signal {number})").format(name=signal.Signals(number).name, number=number)
     except ValueError:
-        return f"signal {number}"
+        return _("signal {number}").format(number=number)
 
 
 def last_lines(log: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from clusterhub.languages.text import _, joined
 from clusterhub.schedulers.capacity import Amount, Free, Survey, Wish
 from clusterhub.schedulers.model import Gpus, Memory
 from clusterhub.site.schema import Profile
@@ -29,8 +30,9 @@ def sentence(survey: Survey | None, profile: Profile) -> str:
     if free is None:
         return ""
     if not free.cpus.total:
-        return "None of its nodes can be had at the moment."
-    return f"Free now: {', '.join(_amounts(free, profile))}.{_verdict(free)}"
+        return _("None of its nodes can be had at the moment.")
+    told = _("Free now: {amounts}.").format(amounts=joined(_amounts(free, profile), ", "))
+    return told if free.fits else joined([told, _("What is preset would have to wait.")])
 
 
 def wish_of(profile: Profile) -> Wish:
@@ -49,14 +51,11 @@ def wish_of(profile: Profile) -> Wish:
 
 
 def _amounts(free: Free, profile: Profile) -> list[str]:
-    told = [f"{free.cpus.free} of {free.cpus.total} cores"]
+    told: list[str] = [_("{free} of {total} cores").format(free=free.cpus.free, total=free.cpus.total)]
     if profile.gpus is not None:
         kind = profile.gpus.type
         gpus = {name: each for name, each in free.gpus.items() if kind in (None, name)}
         for name, amount in sorted(gpus.items()) or [(kind or "", Amount())]:
-            told.append(f"{amount.free} of {amount.total} GPUs" + (f" ({name})" if name else ""))
+            words = _("{free} of {total} GPUs").format(free=amount.free, total=amount.total)
+            told.append(words + f" ({name})" if name else words)
     return told
-
-
-def _verdict(free: Free) -> str:
-    return "" if free.fits else " What is preset would have to wait."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clusterhub.audit.events import Adopted, Submitted
 from clusterhub.errors import ClusterhubError, Explanation
+from clusterhub.languages.text import _
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot, SubmitUnclear
 from clusterhub.site.quantities import format_duration
@@ -150,7 +151,7 @@ class Launch:
             self._note_job(Adopted)
             return live.id
         if self._given_up:
-            raise ClusterhubError("The start was stopped before anything was submitted.")
+            raise ClusterhubError(_("The start was stopped before anything was submitted."))
         self._looking = False
         return await self._submit()
 
@@ -160,9 +161,11 @@ class Launch:
             return await self.clusters.live_job(self.cluster.name, self.tag)
         except SchedulerError as error:
             raise SchedulerError(
-                f"The scheduler cannot be reached, so nothing was submitted. {error.explanation.what}",
+                _("The scheduler cannot be reached, so nothing was submitted. {what}").format(
+                    what=error.explanation.what
+                ),
                 where=error.explanation.where,
-                next="Try again in a few minutes; if it stays so, tell your operators.",
+                next=_("Try again in a few minutes; if it stays so, tell your operators."),
             ) from error
 
     def _look_on(self) -> None:
@@ -377,15 +380,19 @@ class Launch:
         now = time.monotonic()
         if running_since is not None and now - running_since > sessions.start_timeout:
             raise ClusterhubError(
-                f"Jupyter did not start within {format_duration(sessions.start_timeout)} on the node.",
-                where=f"job {self.job_id}",
-                next="Start it again; if that fails too, tell your operators.",
+                _("Jupyter did not start within {time} on the node.").format(
+                    time=format_duration(sessions.start_timeout)
+                ),
+                where=_("job {job}").format(job=self.job_id),
+                next=_("Start it again; if that fails too, tell your operators."),
             )
         if running_since is None and now - submitted > sessions.queue_timeout:
             raise ClusterhubError(
-                f"The job waited for {format_duration(sessions.queue_timeout)}, as long as is allowed here.",
-                where=f"job {self.job_id}",
-                next="Choose a profile that asks for less, or try again later.",
+                _("The job waited for {time}, as long as is allowed here.").format(
+                    time=format_duration(sessions.queue_timeout)
+                ),
+                where=_("job {job}").format(job=self.job_id),
+                next=_("Choose a profile that asks for less, or try again later."),
             )
 
     async def _next_event(self, seen: Snapshot) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from clusterhub.languages.text import _
 from clusterhub.site.profile import CHOOSABLE
 from clusterhub.site.quantities import quoted
 from clusterhub.site.schema import Site
@@ -86,17 +87,21 @@ def parse_choice(
     interface = values.get("interface", profile.interface[0])
     if interface not in profile.interface:
         raise ChoiceRefused(
-            f"The profile {profile.name} does not offer the interface {quoted(str(interface))}.",
+            _("The profile {profile} does not offer the interface {interface}.").format(
+                profile=profile.name, interface=quoted(str(interface))
+            ),
             field="interface",
-            next=f"Choose {' or '.join(profile.interface)}.",
+            next=_("Choose {choices}.").format(choices=" or ".join(profile.interface)),
         )
     environments = site.environments_of(profile)
     environment = values.get("environment")
     if environment is not None and environment not in environments:
         raise ChoiceRefused(
-            f"The profile {profile.name} does not offer the environment {quoted(str(environment))}.",
+            _("The profile {profile} does not offer the environment {environment}.").format(
+                profile=profile.name, environment=quoted(str(environment))
+            ),
             field="environment",
-            next=f"Choose {' or '.join(environments)}.",
+            next=_("Choose {choices}.").format(choices=" or ".join(environments)),
         )
     amounts = read_amounts(terms, values)
     further = read_further(terms, values)
@@ -132,17 +137,22 @@ def _values(given: object) -> dict[str, str | int]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        raise ChoiceRefused("A choice is a set of named values.")
+        raise ChoiceRefused(_("A choice is a set of named values."))
     values: dict[str, str | int] = {}
     for key, listed in given.items():
         value = _lines(listed) if key == "variables" else listed
         if key not in KEYS:
             raise ChoiceRefused(
-                f"{quoted(str(key)[:40])} is not something that can be chosen.", next=_nearest(key)
+                _("{key} is not something that can be chosen.").format(key=quoted(str(key)[:40])),
+                next=_nearest(key),
             )
         if isinstance(value, list):
             if len(value) > 1:
-                raise ChoiceRefused(f"{key} was given {len(value)} times.", field=key, next="Give it once.")
+                raise ChoiceRefused(
+                    _("{key} was given {number} times.").format(key=key, number=len(value)),
+                    field=key,
+                    next=_("Give it once."),
+                )
             value = value[0] if value else ""
         _check(key, value)
         if isinstance(value, str | int) and value != "":
@@ -153,14 +163,16 @@ def _values(given: object) -> dict[str, str | int]:
 def _check(key: str, value: object) -> None:
     """A text that can be shown, a whole number that can be said, or nothing."""
     if isinstance(value, bool) or not isinstance(value, str | int | None):
-        raise ChoiceRefused(f"{key} is neither a text nor a whole number.", field=key)
+        raise ChoiceRefused(_("{key} is neither a text nor a whole number.").format(key=key), field=key)
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        raise ChoiceRefused(f"{key} is a number beyond all limits.", field=key)
+        raise ChoiceRefused(_("{key} is a number beyond all limits.").format(key=key), field=key)
     longest, text = MAX_LENGTH, value
     if key == "variables" and isinstance(value, str):
         longest, text = LONGEST_VARIABLES, "".join(value.splitlines())  # each of which is looked at by itself
     if isinstance(value, str) and (len(value) > longest or not str(text).isprintable()):
-        raise ChoiceRefused(f"{key} is too long, or has characters that cannot be printed.", field=key)
+        raise ChoiceRefused(
+            _("{key} is too long, or has characters that cannot be printed.").format(key=key), field=key
+        )
 
 
 def _lines(given: object) -> object:
@@ -169,7 +181,8 @@ def _lines(given: object) -> object:
         pairs = list(given.items())
         if len(pairs) > MOST_VARIABLES or not all(isinstance(each, str) for pair in pairs for each in pair):
             raise ChoiceRefused(
-                f"variables are at most {MOST_VARIABLES} names, each with a text.", field="variables"
+                _("variables are at most {most} names, each with a text.").format(most=MOST_VARIABLES),
+                field="variables",
             )
         given = [f"{name}={value}" for name, value in pairs]
         one_line_each = True
@@ -179,20 +192,24 @@ def _lines(given: object) -> object:
         return given
     if one_line_each and any(len(each.splitlines()) > 1 for each in given):
         raise ChoiceRefused(
-            "A variable has more than one line.", field="variables", next="Give one line each."
+            _("A variable has more than one line."), field="variables", next=_("Give one line each.")
         )
     return "\n".join(given)
 
 
 def _nearest(key: object) -> str:
     near = difflib.get_close_matches(str(key)[:40].lower(), KEYS, n=1)
-    return f"Did you mean {near[0]}?" if near else f"What can be chosen: {', '.join(KEYS)}."
+    return (
+        _("Did you mean {name}?").format(name=near[0])
+        if near
+        else _("What can be chosen: {keys}.").format(keys=", ".join(KEYS))
+    )
 
 
 def _terms(name: object, offered: tuple[Terms, ...]) -> Terms:
     if not offered:
         raise ChoiceRefused(
-            "There is no profile that you may use.", next="Ask your operators to let you use one."
+            _("There is no profile that you may use."), next=_("Ask your operators to let you use one.")
         )
     if name is None:
         return offered[0]
@@ -201,7 +218,7 @@ def _terms(name: object, offered: tuple[Terms, ...]) -> Terms:
             return terms
     # The same words for a profile that is not there and for one that is not for this person.
     raise ChoiceRefused(
-        f"There is no profile {quoted(str(name))} that you may use.",
+        _("There is no profile {name} that you may use.").format(name=quoted(str(name))),
         field="profile",
-        next=f"Choose {' or '.join(terms.profile.name for terms in offered)}.",
+        next=_("Choose {choices}.").format(choices=" or ".join(terms.profile.name for terms in offered)),
     )

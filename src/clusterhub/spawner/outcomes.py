@@ -5,15 +5,15 @@ from __future__ import annotations
 from jupyterhub.spawner import SpawnException
 
 from clusterhub.errors import ClusterhubError, Explanation
-from clusterhub.languages.text import told
+from clusterhub.languages.text import _, told
 from clusterhub.schedulers.model import Job
 from clusterhub.spawner.explanations import BY_SIGNAL
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.options import ChoiceRefused
 
 TAKEN_BACK = Explanation(
-    "The scheduler has taken your session's job back, and runs it again.",
-    next="Files are as they were saved; what kernels held in memory is lost.",
+    _("The scheduler has taken your session's job back, and runs it again."),
+    next=_("Files are as they were saved; what kernels held in memory is lost."),
 )
 
 BAD_REQUEST = 400

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clusterhub.languages.text import _
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.model import Job, JobState, Snapshot
 from clusterhub.spawner.absence import Absence
@@ -100,13 +101,15 @@ def session_state(
     if absence is not None and state in ("running", "suspended"):
         message = absence.words
     elif state == "running" and job is not None:
-        message = f"Job {job_id} runs on {', '.join(job.nodes) or 'a node'}."
+        message = _("Job {job} runs on {nodes}.").format(
+            job=job_id, nodes=", ".join(job.nodes) or _("a node")
+        )
     elif state == "submitting":
-        message = f"Submitting to {cluster}."
+        message = _("Submitting to {cluster}.").format(cluster=cluster)
     elif state == "unknown":
-        message = f"The scheduler does not tell what job {job_id} does."
+        message = _("The scheduler does not tell what job {job} does.").format(job=job_id)
     elif state == "ending":
-        message = f"Job {job_id} is ending."
+        message = _("Job {job} is ending.").format(job=job_id)
     else:
         message = waiting_message(job, reason, snapshot.positions.get(job_id, ()), now)
     return SessionState(

@@ -63,15 +63,27 @@ class CrowdedHub(ABC):
     options: ClassVar[dict[str, str] | None] = None
     """The choice that each start is asked with."""
 
+    place: hub.Place = hub.USUAL
+    """Where the hub is on the gateway; other ports that it needs follow that of its proxy."""
+
     def __init__(
-        self, cluster: RealCluster, kind: Kind = "light", answer_seconds: float = START_SECONDS
+        self,
+        cluster: RealCluster,
+        kind: Kind = "light",
+        answer_seconds: float = START_SECONDS,
+        environments: Mapping[str, Path] | None = None,
     ) -> None:
-        """The API answers a start after ``answer_seconds`` at most, whether or not the session serves."""
+        """The API answers a start after ``answer_seconds`` at most, whether or not the session serves.
+
+        ``environments`` are directories by the name under which a start chooses one; without any there is the
+        test cluster's.
+        """
         self.cluster = cluster
         self.kind = kind
+        self.environments = dict(environments or {})
         self.sessions = 0
         self.directory = cluster.data / "bench" / f"{self.system}-{kind}"
-        self._token = secrets.token_hex(32)
+        self.token = secrets.token_hex(32)
         self._answer_seconds = answer_seconds
 
     @abstractmethod
@@ -81,18 +93,18 @@ class CrowdedHub(ABC):
     @property
     def configuration(self) -> str:
         """Lines of JupyterHub configuration, with which the sessions can be started."""
-        return CONFIGURATION.format(token=self._token, seconds=self._answer_seconds)
+        return CONFIGURATION.format(token=self.token, seconds=self._answer_seconds)
 
     def stop(self) -> None:
         """End the hub, and the jobs; return when none is left."""
-        hub.kill_hub(self.cluster)
+        hub.kill_hub(self.cluster, self.place)
         self.cluster.run("gateway", ["scancel", f"--partition={PARTITION}"], timeout=120)
         if not processes.wait_until(lambda: not self._jobs(), TIDY_SECONDS, pause=0.5):
             raise ClusterhubError(f"{self.system}: {len(self._jobs())} jobs do not end.")
 
     def process(self) -> int:
         """The process id of JupyterHub itself, as the machine sees it."""
-        lines = hub.hub_processes(self.cluster).items()
+        lines = hub.hub_processes(self.cluster, self.place).items()
         return min(pid for pid, line in lines if "jupyterhub" in line and " -f " in line)
 
     def running(self) -> int:
@@ -141,7 +153,7 @@ class CrowdedHub(ABC):
         request = urllib.request.Request(  # noqa: S310 - the hub's own address
             f"{self.url}/hub/api/{path}",
             b"" if body is None else json.dumps(body).encode(),
-            {"Authorization": f"token {self._token}", "Content-Type": "application/json"},
+            {"Authorization": f"token {self.token}", "Content-Type": "application/json"},
             method="POST",
         )
         try:

@@ -27,6 +27,8 @@ class Press:
     server: str = ""
     after: float = 0.0
     """Seconds after the first."""
+    page: str = "api"
+    """Of the session: it is ready once this is there."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ async def _until_usable(
         if answer.status >= ERROR:
             raise _NotStarted(f"HTTP {answer.status}: {(await answer.text())[:300]}")
     await _follow(http, f"{address}/progress", headers)
-    session = f"{url}/user/{one.person}/{one.server + '/' if one.server else ''}api"
+    session = f"{url}/user/{one.person}/{one.server + '/' if one.server else ''}{one.page}"
     while True:  # what a browser does that is sent to a route which the proxy has not got yet
         async with http.get(session, headers=headers, allow_redirects=False) as answer:
             if answer.status == 200:

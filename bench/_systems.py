@@ -35,10 +35,13 @@ path = "{environment}"
 
 [sessions]
 directory = "{shared}/sessions"
+"""
 
+PROFILE = """
 [[profile]]
-name = "bench"
+name = "{name}"
 title = "A session"
+environment = "{environment}"
 partition = "{partition}"
 cpus = 1
 memory = "{memory} MiB"
@@ -54,10 +57,10 @@ class Clusterhub(CrowdedHub):
 
     def start(self) -> None:
         """See `CrowdedHub.start`."""
-        environment = self.cluster.environment_path
+        environments = self.environments or {"bench": self.cluster.environment_path}
         if self.kind == "light":
-            environment = self.directory / "environment"
-            place_light_session(environment / "bin" / "python3")
+            environments = {"bench": self.directory / "environment"}
+            place_light_session(environments["bench"] / "bin" / "python3")
         conf_d = self.directory / "conf.d"
         conf_d.mkdir(parents=True)
         hub.give_to_read(conf_d)
@@ -67,21 +70,33 @@ class Clusterhub(CrowdedHub):
             hub_port=HUB_PORT,
             gateway=GATEWAY.name,
             directory=self.directory,
-            environment=environment,
+            environment=next(iter(environments.values())),
             shared=SHARED,
-            partition=PARTITION,
-            memory=SESSION_MIB[self.kind],
         )
+        for name, environment in environments.items():
+            site += PROFILE.format(
+                name=name, environment=environment, partition=PARTITION, memory=SESSION_MIB[self.kind]
+            )
         hub.start_hub(self.cluster, site)
 
 
 BATCHSPAWNER = """\
 import batchspawner  # adds its handler to JupyterHub's API
 
+
+def choose_environment(spawner):
+    if spawner.name in {environments}:
+        directory = {environments}[spawner.name]
+        spawner.cmd = [directory + "/bin/jupyterhub-singleuser"]
+        spawner.batchspawner_singleuser_cmd = "{program}-" + spawner.name
+
+
 c = get_config()
-c.JupyterHub.bind_url = "http://0.0.0.0:{hub_port}"
-c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
-c.JupyterHub.hub_connect_url = "http://{gateway}:8081"
+c.Spawner.pre_spawn_hook = choose_environment
+c.JupyterHub.bind_url = "http://0.0.0.0:{port}"
+c.JupyterHub.hub_bind_url = "http://0.0.0.0:{hub_port}"
+c.JupyterHub.hub_connect_url = "http://{gateway}:{hub_port}"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api_port}"
 c.JupyterHub.db_url = "sqlite:///{directory}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "{directory}/cookie_secret"
 c.JupyterHub.authenticator_class = "dummy"
@@ -117,10 +132,16 @@ class Batchspawner(CrowdedHub):
             place_light_session(program)
         else:
             place_batchspawner_singleuser(program, self.cluster.environment_path)
+            for name, environment in self.environments.items():
+                each = program.with_name(f"{program.name}-{name}")
+                place_batchspawner_singleuser(each, environment)
         configuration = self.directory / "jupyterhub_config.py"
         configuration.touch(0o600)
         values = BATCHSPAWNER.format(
-            hub_port=HUB_PORT,
+            port=self.place.port,
+            hub_port=self.place.port + 1,
+            api_port=self.place.port + 2,
+            environments={name: str(path) for name, path in self.environments.items()},
             gateway=GATEWAY.name,
             directory=self.directory,
             proxy=ensure_proxy(),
@@ -131,7 +152,7 @@ class Batchspawner(CrowdedHub):
             memory=SESSION_MIB[self.kind],
         )
         configuration.write_text(values + self.configuration)
-        name, _, value = hub.MARKER.partition("=")
+        name, _, value = self.place.marker.partition("=")
         log = self.directory / "log"
         with log.open("w") as output:
             process = self.cluster.popen(
@@ -141,7 +162,9 @@ class Batchspawner(CrowdedHub):
                 env={name: value},
             )
         answered = processes.wait_until(
-            lambda: hub.answers(self.cluster) or process.poll() is not None, hub.START_TIMEOUT, pause=0.2
+            lambda: hub.answers(self.cluster, self.place) or process.poll() is not None,
+            hub.START_TIMEOUT,
+            pause=0.2,
         )
         if not answered or process.poll() is not None:
             raise ClusterhubError(
@@ -166,7 +189,7 @@ def place_batchspawner_singleuser(target: Path, environment: Path) -> None:
     """Put batchspawner's program where everybody can execute it with the Python of that environment."""
     (source,) = VENV.glob("lib/python3*/site-packages/batchspawner")
     library = target.parent / "library"
-    shutil.copytree(source, library / source.name)
+    shutil.copytree(source, library / source.name, dirs_exist_ok=True)
     target.write_text(SINGLEUSER.format(environment=environment, library=library))
     target.chmod(0o755)
 

@@ -26,6 +26,7 @@ Exit codes below are part of the contract with `clusterhub.spawner.explanations`
 from __future__ import annotations
 
 import array
+import concurrent.futures
 import errno
 import fcntl
 import hmac
@@ -36,14 +37,13 @@ import os
 import random
 import re
 import secrets
-import shutil
 import signal
 import socket
 import ssl
 import struct
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 import types
 import urllib.error
@@ -76,10 +76,6 @@ FILES = "/dev/fd/4"
 
 PACKAGE = "clusterhub_session"
 """Not ``clusterhub``: the environment may have that one, in another version."""
-
-
-LONGEST_TEMPORARY = 107 - len("/clusterhub-12345678/kernel-12345678-1234-1234-1234-123456789012-ipc-99")
-"""Bytes that the path of a temporary directory may have for a kernel's sockets in it: unix(7) allows 107."""
 
 
 class LaunchError(Exception):
@@ -348,10 +344,28 @@ def load_modules(files: Mapping[str, str]) -> dict[str, Any]:
     return modules
 
 
-def serve(listener: socket.socket, reply: dict[str, Any], settings: dict[str, Any], runtime: str) -> None:
-    """Runs Jupyter Server on the socket that is already bound; returns when it has been stopped."""
+def in_background(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Has a thread do it; returns a function that waits for what it returned, and raises what it raised."""
+    outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # raised where it is waited for
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="clusterhub-claim", daemon=True).start()
+    return outcome.result
+
+
+def serve(listener: socket.socket, settings: dict[str, Any]) -> None:
+    """Boards, and runs Jupyter Server on the listener; returns when it has been stopped."""
+    reply = in_background(lambda: claim(settings, listener))
     files = carried_files()
-    load_modules(files)["server"].serve(listener, reply, settings, runtime, files)
+    modules = load_modules(files)
+    modules["imports"].ahead()
+    with modules["runtime"].own_directory() as runtime:
+        modules["server"].serve(listener, reply(), settings, runtime, files)
 
 
 def keep_memory_private() -> None:
@@ -366,16 +380,8 @@ def keep_memory_private() -> None:
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE, which ends with an exec
 
 
-def make_runtime_directory() -> str:
-    """A directory of this session's on the node that only its person may open."""
-    usual = tempfile.gettempdir()
-    short = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else "/tmp"  # noqa: S108 - mkdtemp makes it safe
-    return tempfile.mkdtemp(prefix="clusterhub-", dir=short)
-
-
 def main() -> int:
     """Starts the session; the exit code says why it could not."""
-    runtime = None
     keep_memory_private()
     # Until Jupyter sets its own: a job that is cancelled while it starts tidies up behind itself, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -384,15 +390,10 @@ def main() -> int:
         listener = bind(settings["interface"], settings["ports"], settings["claim_url"])
         port = listener.getsockname()[1]
         say("session %s listens on port %d of %s" % (settings["tag"], port, socket.gethostname()))
-        reply = claim(settings, listener)
-        runtime = make_runtime_directory()
-        serve(listener, reply, settings, runtime)
+        serve(listener, settings)
     except LaunchError as error:
         say(str(error))
         return error.code
-    finally:
-        if runtime:
-            shutil.rmtree(runtime, ignore_errors=True)
     return 0
 
 

@@ -7,53 +7,15 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from . import home, isolation, kernels, shared_files, unpacked
+from . import home, imports, isolation, kernels, shared_files, unpacked
 from .certificate import AUTHORITY_VARIABLE, Certificate
 from .discretion import keep_cookies_out_of_logs
 from .following import EVENT_SCHEMA, Session
 from .launcher import NO_JUPYTER, LaunchError, persist, post, say, whereabouts
-
-EXTENSION = "clusterhub-session"
-"""The name of our extension of JupyterLab, whose files are in ``lab``."""
-
-
-def write_extension(files: Mapping[str, str], directory: str) -> str:
-    """Writes our extension of JupyterLab; returns the directory for ``extra_labextensions_path``."""
-    for name, text in files.items():
-        if name.startswith("lab/"):
-            path = Path(directory, "labextensions", EXTENSION, name[len("lab/") :])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    return os.path.join(directory, "labextensions")
-
-
-def prepare_runtime(runtime: str, reply: Mapping[str, Any]) -> None:
-    """Points Jupyter at what belongs to this one session, in a directory of the node that is ours alone."""
-    # Connection files and sockets of kernels: on a short path, as a socket's limit is 108 bytes.
-    os.environ["JUPYTER_RUNTIME_DIR"] = runtime
-    if reply["page_config"]:
-        directory = os.path.join(runtime, "config", "labconfig")
-        os.makedirs(directory)
-        with open(os.path.join(directory, "page_config.json"), "w", encoding="utf-8") as file:
-            json.dump(reply["page_config"], file)
-        configured = os.environ.get("JUPYTER_CONFIG_PATH")
-        paths = [os.path.dirname(directory)] + ([configured] if configured else [])
-        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
-
-
-def open_workspace(runtime: str, workspace: Mapping[str, Any]) -> list[str]:
-    """The arguments that have JupyterLab begin with that workspace, without touching the person's own."""
-    from jupyterlab_server.workspaces_handler import WorkspacesManager
-
-    directory = os.path.join(runtime, "workspace")
-    WorkspacesManager(directory).save(
-        "default", json.dumps({"data": workspace, "metadata": {"id": "default"}})
-    )
-    return ["--LabApp.workspaces_dir=" + directory]
+from .runtime import open_workspace, prepare, write_extension
 
 
 def serve(
@@ -67,7 +29,7 @@ def serve(
     unpacked.remove_at_end()
     keep_cookies_out_of_logs()
     os.environ.update(reply["environment"])
-    prepare_runtime(runtime, reply)
+    prepare(runtime, reply)
     token = os.environ["JUPYTERHUB_API_TOKEN"]
     said = whereabouts(settings, listener)
     extensions = write_extension(files, runtime)
@@ -90,12 +52,12 @@ def serve(
     try:
         if not reply["user_config"]:
             arguments += isolation.keep_out_home(runtime)
-        from jupyterhub.singleuser.extension import JupyterHubSingleUser
-
+        application = imports.import_jupyter()
         if certificate is not None:
             certificate.insist_on_hub()
+        application.check_hub_version = compare_versions(reply.get("hub_version", ""))
         made = server_class(listener, session, certificate, report_ready, reply["tcp_kernels"])
-        JupyterHubSingleUser.serverapp_class = shared_files.server_class(
+        application.serverapp_class = shared_files.server_class(
             made, runtime, sqlite_in_home=reply.get("sqlite_in_home", False)
         )
         if reply["workspace"]:
@@ -106,7 +68,21 @@ def serve(
             "%s cannot start a session: %s. It needs the packages jupyterhub and jupyterlab"
             % (sys.prefix, error),
         ) from None
-    JupyterHubSingleUser.launch_instance(argv=arguments)
+    application.launch_instance(argv=arguments)
+
+
+def compare_versions(hub_version: str) -> Callable[[Any], Awaitable[None]]:
+    """In place of JupyterHub's question to the hub for its version, which the start would wait for.
+
+    That one ends a session whose hub is away.
+    """
+    from jupyterhub._version import __version__, _check_version
+
+    async def check(application: Any) -> None:
+        if hub_version:
+            _check_version(hub_version, __version__, application.log)
+
+    return check
 
 
 def named_websocket(request: Any) -> Any:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import jupyterhub
+
 from clusterhub.audit.events import Adopted, Submitted
 from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.languages.text import _
@@ -339,6 +341,7 @@ class Launch:
         return {
             "tls": self._identity(claim),
             "environment": environment,
+            "hub_version": jupyterhub.__version__,
             "arguments": [*ARGUMENTS, *as_root],
             "page_config": page_config,
             "workspace": dict(interface.workspace),

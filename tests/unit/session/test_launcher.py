@@ -6,17 +6,26 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clusterhub.session import launcher
+from clusterhub.session import launcher, runtime
 from clusterhub.session.launcher import LaunchError
 from clusterhub.spawner.certificates import Certificates
 
+AS_MODULE = f"""
+import importlib.util
+spec = importlib.util.spec_from_file_location("launcher", {launcher.__file__!r})
+launcher = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(launcher)
+import sys
+sys.modules["launcher"] = launcher
+"""
 HUB_URL = "http://127.0.0.1:8081/hub"
 
 
@@ -28,6 +37,8 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, statuses: list[int]) -> None:
         self.statuses = statuses
         self.claims: list[dict[str, Any]] = []
+        self.until: Callable[[], bool] = lambda: True
+        """It answers once this holds."""
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -52,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.claims.append(json.loads(body))
         status = self.server.statuses.pop(0)
+        while not self.server.until():
+            time.sleep(0.01)
         self.send_response(abs(status))
         if status < 0:
             self.send_header("Content-Length", "1000")
@@ -275,28 +288,60 @@ raise SystemExit(7)
     assert done.returncode == 7
 
 
-def test_a_session_that_is_ended_while_it_starts_leaves_nothing_behind(hub: Hub, tmp_path: Path) -> None:
-    ticket = tmp_path / "ticket"
-    ticket.write_text("secret")
-    (tmp_path / "tmp").mkdir()
-    settings = json.dumps({**hub.settings, "ticket": {"kind": "file", "path": str(ticket)}})
-    # Instead of Jupyter, which would take over the signal: an end that comes before it.
-    code = f"""
-import importlib.util, os, signal
-spec = importlib.util.spec_from_file_location("launcher", {launcher.__file__!r})
-launcher = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(launcher)
-launcher.serve = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
-raise SystemExit(launcher.main())
-"""
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        env={"CLUSTERHUB_SETTINGS": settings, "SLURM_JOB_ID": "17", "TMPDIR": str(tmp_path / "tmp")},
+def carry(directory: Path, **modules: str) -> str:
+    """A file with what travels beside the launcher: nothing but these, and nothing to import ahead."""
+    files = {"imports": "def ahead(): pass\n", **modules}
+    path = directory / "files"
+    path.write_text("".join(f"==> {name}.py <==\n{text}" for name, text in files.items()))
+    return str(path)
+
+
+def run_launcher(files: str, settings: dict[str, Any], **variables: str) -> subprocess.CompletedProcess[str]:
+    """The launcher in a job, with these files."""
+    return subprocess.run(
+        [sys.executable, "-I", "-c", f"{AS_MODULE}\nlauncher.FILES = {files!r}\nsys.exit(launcher.main())"],
+        env={"CLUSTERHUB_SETTINGS": json.dumps(settings), "SLURM_JOB_ID": "17", **variables},
         capture_output=True,
         text=True,
         check=False,
         timeout=30,
     )
+
+
+def test_while_the_hub_looks_at_the_ticket_the_session_imports(hub: Hub, tmp_path: Path) -> None:
+    """An exchange that is made before the imports, or after them, never ends here."""
+    begun = tmp_path / "begun"
+    hub.until = begun.exists
+    (tmp_path / "ticket").write_text("secret")
+    settings = {**hub.settings, "ticket": {"kind": "file", "path": str(tmp_path / "ticket")}}
+    asked = f"import os, time\ndef ahead(): open({str(begun)!r}, 'w').close()\n"
+    serving = "def serve(listener, reply, *others): print(reply['message'])\n"
+    files = carry(tmp_path, imports=asked, runtime=Path(runtime.__file__).read_text(), server=serving)
+    done = run_launcher(files, settings)
+    assert (done.stdout, done.returncode) == ("said with 200\n", 0), done.stderr
+
+
+def test_a_refusal_that_comes_while_it_imports_ends_it(hub: Hub, tmp_path: Path) -> None:
+    hub.statuses[:] = [403]
+    (tmp_path / "ticket").write_text("secret")
+    settings = {**hub.settings, "ticket": {"kind": "file", "path": str(tmp_path / "ticket")}}
+    done = run_launcher(
+        carry(tmp_path, runtime=Path(runtime.__file__).read_text(), server="def serve(*_): pass\n"), settings
+    )
+    assert done.returncode == launcher.REFUSED
+    assert "said with 403" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_session_that_is_ended_while_it_starts_leaves_nothing_behind(hub: Hub, tmp_path: Path) -> None:
+    ticket = tmp_path / "ticket"
+    ticket.write_text("secret")
+    (tmp_path / "tmp").mkdir()
+    settings = {**hub.settings, "ticket": {"kind": "file", "path": str(ticket)}}
+    # Instead of Jupyter, which would take over the signal: an end that comes before it.
+    ending = "import os\ndef serve(*words): assert os.path.isdir(words[3]); os.kill(os.getpid(), 15)\n"
+    files = carry(tmp_path, runtime=Path(runtime.__file__).read_text(), server=ending)
+    done = run_launcher(files, settings, TMPDIR=str(tmp_path / "tmp"))
     assert done.returncode == 143, done.stderr
     assert not list((tmp_path / "tmp").iterdir())
 
@@ -308,14 +353,13 @@ def test_the_runtime_directory_leaves_room_for_the_path_of_a_kernels_socket(
     long.mkdir()
     name = "kernel-12345678-1234-1234-1234-123456789012-ipc-99"
     for temporary in (str(long), "/dev/shm"):  # noqa: S108 - any short path will do
-        monkeypatch.setattr(launcher.tempfile, "tempdir", temporary)
-        made = Path(launcher.make_runtime_directory())
-        assert str(made.parent) == ("/tmp" if temporary == str(long) else temporary)  # noqa: S108 - as above
-        with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.setattr(runtime.tempfile, "tempdir", temporary)
+        with runtime.own_directory() as directory, socket.socket(socket.AF_UNIX) as listener:
+            made = Path(directory)
+            assert str(made.parent) == ("/tmp" if temporary == str(long) else temporary)  # noqa: S108 - as above
             listener.bind(str(made / name))
-        assert made.stat().st_mode & 0o777 == 0o700
-        (made / name).unlink()
-        made.rmdir()
+            assert made.stat().st_mode & 0o777 == 0o700
+        assert not made.exists()
 
 
 def test_the_memory_of_a_session_is_closed_and_that_of_what_it_starts_is_not() -> None:

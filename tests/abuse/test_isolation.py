@@ -5,9 +5,10 @@ starts, shows JupyterLab and converts a notebook, and there is no mark. Then her
 them, so the traps are good. With ``user_config = true`` those for Jupyter spring in the server as well.
 
 Without ``-I`` in the job's script the marks of Python's traps are there; without
-`isolation.keep_out_home` those of Jupyter's, without `isolation.WHILE_IT_STARTS` that of yarn, without
-`isolation.end_of_start` the kernel has the token; without `launcher.keep_memory_private` the server's memory
-is its account's to read, and the server that is killed leaves a core file.
+`isolation.keep_out_home` those of Jupyter's, without both `imports.ask_no_yarn` and
+`isolation.WHILE_IT_STARTS` that of yarn, without `isolation.end_of_start` the kernel has the token; without
+`launcher.keep_memory_private` the server's memory is its account's to read, and the server that is killed
+leaves a core file.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ NOTEBOOK = "alices.ipynb"
 CSS = "trap-of-custom-css"
 ON_THE_PAGE = ("trap-of-page-config", "trap-of-labextension")
 IN_AN_EXPORT = ("trap-of-nbconvert-template", "trap-of-template-beside")
-OF_JUPYTER = {"jupyter_config", "jupyter_server_config", "jupyter_lab_config", "yarnrc"}
+OF_JUPYTER = {"jupyter_config", "jupyter_server_config", "jupyter_lab_config"}
 OF_KERNELS_AND_TERMINALS = {
     "sitecustomize",
     "jupyterhub",

@@ -141,9 +141,7 @@ def bind(interface: str, ports: list[int] | None, hub_url: str) -> socket.socket
     address = interface_address(interface, hub_url)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     lowest, highest = ports or (0, 0)
-    candidates = list(range(lowest, highest + 1))
-    random.shuffle(candidates)
-    for port in candidates:
+    for port in random.sample(range(lowest, highest + 1), highest + 1 - lowest):
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

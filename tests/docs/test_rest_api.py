@@ -7,18 +7,26 @@ from clusterhub.errors import Explanation
 from clusterhub.hub.endings import HANDLERS as ENDINGS
 from clusterhub.hub.endings import KEPT_DAYS
 from clusterhub.hub.sessions import HANDLERS as SESSIONS
+from clusterhub.hub.start_time import answer
+from clusterhub.schedulers.capacity import Amount
 from clusterhub.schedulers.model import Outcome, Snapshot
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.spawner.ending_store import Ending
+from clusterhub.spawner.estimates import FRESH, PER_MINUTE, PERSON_PER_MINUTE
+from clusterhub.spawner.free_now import FreeNow
+from clusterhub.spawner.preset_store import MOST
 from clusterhub.spawner.session_state import STATES, session_state
 
+SECTION = re.MULTILINE | re.DOTALL
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "rest-api.md"
 
 
 def section(name: str) -> str:
     """What the page says of that address."""
-    heading = f"## `GET /hub/api/clusterhub/{name}/"
-    return PAGE.read_text().partition(heading)[2].partition("\n## ")[0]
+    heading = rf"^## `(?:[A-Z]+ )?/hub/api/clusterhub/{name}/"
+    found = re.search(rf"{heading}.*?(?=^## |\Z)", PAGE.read_text(), SECTION)
+    assert found, name
+    return found[0]
 
 
 def fields_of(name: str) -> list[str]:
@@ -43,6 +51,18 @@ def test_the_fields_and_states_of_a_session_are_documented_exactly() -> None:
     assert fields_of("sessions") == list(state.as_json())
     [row] = [line for line in section("sessions").splitlines() if line.startswith("| `state`")]
     assert tuple(re.findall(r"`([a-z]+)`", row))[1:] == STATES
+
+
+def test_what_the_start_page_asks_is_documented_exactly() -> None:
+    free = FreeNow(Amount(), Amount(), {}, fits=True, taken_at=0.0).as_json()
+    assert fields_of("free") == [*free, "html"]
+    assert fields_of("estimate") == list(answer("now", ""))
+    limits = (FRESH, PERSON_PER_MINUTE, PER_MINUTE)
+    words = r"for (\d+) seconds. One person may ask (\d+) times .* (\d+)\ntimes"
+    told = re.search(words, section("estimate"))
+    assert told
+    assert tuple(map(float, told.groups())) == limits
+    assert f"more than {MOST} presets" in section("presets")
 
 
 def test_every_outcome_is_documented() -> None:

@@ -176,8 +176,11 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", r"api/oauth2/token", _nothing),
     # Jobs: those events are noted where they are judged.
     ("POST", r"api/clusterhub/(?:claim|ready|time)", _nothing),
+    # A question, which changes nothing.
+    ("POST", r"api/clusterhub/estimate/[^/]+", _nothing),
     ("GET", r"api/(?:users|shares|clusterhub/(?:sessions|endings))/(?P<person>[^/]+)(?:/.*)?", _looked),
     ("GET", r"api/.*", _looked),
+    ("*", r"api/clusterhub/presets/(?P<person>[^/]+)", _changed),
     # Whatever else changes something.
     ("*", rf"{_USER}(?:/.*)?", _changed),
     ("*", r"api/.*", _changed),

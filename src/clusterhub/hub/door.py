@@ -14,10 +14,13 @@ from typing import Any
 
 from jupyterhub import apihandlers, handlers
 from jupyterhub.apihandlers.users import UserServerAPIHandler
-from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.handlers.pages import SpawnHandler, SpawnPendingHandler
 from tornado.web import RequestHandler
 
+from clusterhub.hub.links import START, may_start, within
 from clusterhub.privileged.turns import Rank, Turns
+from clusterhub.spawner.clusters import SETTING, Clusters
 
 SPACING = 0.05
 """Seconds between one start and the next: a class of 200 is in within ten. A busy loop makes it longer."""
@@ -67,7 +70,22 @@ class StartByApi(BehindDoor, UserServerAPIHandler):
     """``POST /hub/api/users/{user}/server``, and of a named server."""
 
 
-class StartByPage(BehindDoor, SpawnHandler):
+class WithinServer(BaseHandler):
+    """What JupyterHub's pages of a start get in front of them: ``next`` leads into the person's own server.
+
+    JupyterHub's own lets it lead anywhere on the hub's domain, such as into another person's server.
+    """
+
+    def _validate_next_url(self, next_url: str) -> str:
+        """Called by JupyterHub with what the link says; it goes to the server as such where this is empty."""
+        person, server = ([*self.path_args, None, None])[:2]
+        user = self.find_user(person) if person else self.current_user
+        if user is None or not next_url:
+            return ""
+        return within(next_url, user.server_url(server or ""), self.hub.base_url)
+
+
+class StartByPage(BehindDoor, WithinServer, SpawnHandler):
     """The start page's form, and links that say what to start: they fill the form in, and a person sends it.
 
     JupyterHub's own starts at once, and anybody can lead somebody's browser to a link.
@@ -77,12 +95,23 @@ class StartByPage(BehindDoor, SpawnHandler):
     """What the link says, still hostile."""
 
     def _get_user_options(self, query_options: dict[str, Any]) -> dict[str, Any]:
-        """Called by JupyterHub for what to start at once: nothing."""
+        """Called by JupyterHub for what to start at once: nothing, unless the operator lets links start."""
+        asked = query_options.pop(START, None)
         self.linked = super()._get_user_options(query_options)
-        return {}
+        clusters: Clusters = self.settings[SETTING]
+        starts = may_start(clusters.site.hub.links_may_start, self.request.headers, asked)
+        return dict(self.linked) if starts else {}
 
 
-BEHIND_DOOR: dict[type, type] = {UserServerAPIHandler: StartByApi, SpawnHandler: StartByPage}
+class WaitWithin(WithinServer, SpawnPendingHandler):
+    """The waiting page, which leads to the server, or to where in it the link asked to be led."""
+
+
+BEHIND_DOOR: dict[type, type] = {
+    UserServerAPIHandler: StartByApi,
+    SpawnHandler: StartByPage,
+    SpawnPendingHandler: WaitWithin,
+}
 
 
 def put_up() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
@@ -9,25 +11,32 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.hub.choice_fields import LABELS, amount_field, more_fields
+from clusterhub.hub.links import links_of
 from clusterhub.hub.relaunch import first_of
 from clusterhub.hub.speaking import Translated
-from clusterhub.languages.text import _, told
+from clusterhub.languages.text import _, joined, told
+from clusterhub.privileged.broker import Account
 from clusterhub.site.ranges import Range
-from clusterhub.spawner.clusters import ACCOUNT_AGE
+from clusterhub.site.schema import Site
+from clusterhub.spawner.clusters import ACCOUNT_AGE, Clusters
 from clusterhub.spawner.environments import Offer
-from clusterhub.spawner.free_now import free_now
+from clusterhub.spawner.free_now import FreeNow, free_now
 from clusterhub.spawner.interfaces import INTERFACES
-from clusterhub.spawner.knowledge import known_of
+from clusterhub.spawner.knowledge import Known, known_of
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.offers import Terms
-from clusterhub.spawner.options import AMOUNTS, KEYS, terms_for
+from clusterhub.spawner.options import AMOUNTS, KEYS, ChoiceRefused, parse_choice, terms_for
 
 if TYPE_CHECKING:
     from clusterhub.spawner.spawner import ClusterSpawner
 
+log = logging.getLogger("clusterhub")
+
+NOTHING = Markup()
 XSRF = "_xsrf"
 """JupyterHub's own field, against forged requests."""
 
@@ -61,20 +70,54 @@ async def options_form(spawner: ClusterSpawner) -> str:
     linked = getattr(spawner.handler, "linked", {})
     last = linked or spawner.orm_spawner.user_options or {}
     profiles = [each.profile for each in terms]
+    free = await free_now(clusters, profiles)
     return render_form(
-        terms, last, await free_now(clusters, profiles), await clusters.environments.offers(profiles)
+        terms,
+        last,
+        {name: free_html(each) for name, each in free.items()},
+        await clusters.environments.offers(profiles),
+        presets=await _presets(clusters, account.name),
+        problem=_problem(linked, clusters.site, account, known),
     )
+
+
+def _problem(linked: Mapping[str, Any], site: Site, account: Account, known: Mapping[str, Known]) -> str:
+    """What of a link cannot be chosen; empty where all of it can."""
+    try:
+        parse_choice(linked, site, account.name, account.groups, known)
+    except ChoiceRefused as error:
+        parts = (_("Not all of the link can be chosen."), error.explanation.what, error.explanation.next)
+        return joined(part for part in parts if part)
+    return ""
+
+
+async def _presets(clusters: Clusters, person: str) -> Markup:
+    try:
+        presets = await asyncio.to_thread(clusters.presets.of, person)
+    except ClusterhubError as error:  # one chooses and starts without them
+        log.error("No presets for %s: %s", person, error)
+        return Markup()
+    return presets_html(links_of(clusters.site, presets))
+
+
+def presets_html(links: Sequence[tuple[str, str]]) -> Markup:
+    """Names and queries of presets as the page lists them."""
+    return Markup(_environment().get_template("presets.html").render(presets=links).strip())  # noqa: S704 - escaped by Jinja
 
 
 def render_form(
     terms: Sequence[Terms],
     last: Mapping[str, Any],
-    free: Mapping[str, str] = MappingProxyType({}),
+    free: Mapping[str, Markup] = MappingProxyType({}),
     environments: Mapping[str, Sequence[Offer]] = MappingProxyType({}),
+    *,
+    presets: Markup = NOTHING,
+    problem: str = "",
 ) -> str:
     """The form for these profiles, filled in as the person last chose, or as a link says.
 
-    ``free`` says what each has free, ``environments`` what can be picked of those.
+    ``free`` says what each has free, ``environments`` what can be picked of those, ``presets`` which choices
+    the person keeps, ``problem`` what of a link cannot be chosen.
     """
     names = [each.profile.name for each in terms]
     before = first_of(last.get("profile"))
@@ -91,8 +134,15 @@ def render_form(
             ],
             chosen=chosen,
             free=free,
+            presets=presets,
+            problem=told(problem),
         )
     )
+
+
+def free_html(free: FreeNow) -> Markup:
+    """What a card says of it."""
+    return Markup(_environment().get_template("free_now.html").render(free=free).strip())  # noqa: S704 - escaped by Jinja
 
 
 def _card(terms: Terms, last: Mapping[str, Any], environments: Sequence[Offer]) -> dict[str, Any]:

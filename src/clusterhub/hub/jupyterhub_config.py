@@ -40,12 +40,14 @@ from clusterhub.hub.own_files import HANDLERS as OWN_FILES
 from clusterhub.hub.own_files import address
 from clusterhub.hub.page_policy import MarkedScripts, cookie_options, headers_of_every_answer
 from clusterhub.hub.page_times import length_words, time_element
+from clusterhub.hub.presets import HANDLERS as PRESET_HANDLERS
 from clusterhub.hub.relaunch import hidden_fields
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
 from clusterhub.hub.speaking import HANDLERS as LANGUAGE_HANDLERS
 from clusterhub.hub.speaking import SETTING as LANGUAGES
 from clusterhub.hub.speaking import Languages, Translated, choices, speaking
+from clusterhub.hub.start_time import HANDLERS as START_HANDLERS
 from clusterhub.hub.stop_page import HANDLERS as STOP_HANDLERS
 from clusterhub.hub.unanswered import HANDLERS as UNANSWERED_HANDLERS
 from clusterhub.schedulers.command import wait_without_threads
@@ -138,6 +140,8 @@ add_to_list(
         *OWN_FILES,
         *STOP_HANDLERS,
         *HOME_HANDLERS,
+        *START_HANDLERS,
+        *PRESET_HANDLERS,
     ],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])

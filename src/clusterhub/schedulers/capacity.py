@@ -145,6 +145,8 @@ class Free:
 
     cpus: Amount
     """Of all nodes that the wish may use."""
+    memory: Amount
+    """The same, in bytes."""
     most_cpus: int
     """On the node that has the most."""
     most_memory: int
@@ -197,18 +199,20 @@ class Survey:
         required = read_constraint(wish.constraint or "")
         if wanted is None or required is None:
             return None
-        cpus, gpus = Amount(), defaultdict[str, Amount](Amount)
+        cpus, memory, gpus = Amount(), Amount(), defaultdict[str, Amount](Amount)
         fitting = most_cpus = most_memory = 0
         for node, whole, limit in self._eligible(wanted, required, wish):
             usable = node.takes_jobs and not (whole and not node.is_empty)
             free = min(node.cpus.free, limit) if usable else 0
-            memory = node.memory.free if usable else 0
+            free_memory = node.memory.free if usable else 0
+            memory += Amount(node.memory.total, free_memory)
             cpus += Amount(min(node.cpus.total, limit), free)
             for kind, amount in node.gpus.items():
                 gpus[kind] += Amount(amount.total, amount.free if usable else 0)
-            most_cpus, most_memory = max(most_cpus, free), max(most_memory, memory)
+            most_cpus, most_memory = max(most_cpus, free), max(most_memory, free_memory)
             fitting += usable and _fits(node, free, wish)
-        return Free(cpus, most_cpus, most_memory, MappingProxyType(dict(gpus)), fitting >= wish.nodes)
+        found = MappingProxyType(dict(gpus))
+        return Free(cpus, memory, most_cpus, most_memory, found, fitting >= wish.nodes)
 
     def _partitions(self, wish: Wish) -> list[Partition] | None:
         if not wish.partitions:

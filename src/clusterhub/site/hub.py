@@ -115,6 +115,13 @@ class Hub(Section):
         example=["@hpc-support"],
         default=(),
     )
+    links_may_start: Annotated[bool, TRUTH] = key(
+        "Whether a link to the start page with `start=now` starts what it says without a click, for who "
+        "comes by an address that they typed, a bookmark or a page of this site. From anywhere else it fills "
+        "the form in, as all links do otherwise.",
+        example=True,
+        default=False,
+    )
     audit_log: Annotated[Path, PATH] = key(
         "The file of the audit log: who did what, and what came of it, as lines of JSON. The hub's account "
         "must be able to make it there.",

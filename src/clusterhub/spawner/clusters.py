@@ -30,9 +30,12 @@ from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.ending_store import FILE as ENDINGS_FILE
 from clusterhub.spawner.endings import Endings
 from clusterhub.spawner.environments import Environments
+from clusterhub.spawner.estimates import Estimates
 from clusterhub.spawner.job_request import SessionPaths
 from clusterhub.spawner.operator_messages import FILE as MESSAGES_FILE
 from clusterhub.spawner.operator_messages import OperatorMessages
+from clusterhub.spawner.preset_store import FILE as PRESETS_FILE
+from clusterhub.spawner.preset_store import PresetStore
 from clusterhub.spawner.reach import Nodes
 from clusterhub.spawner.start_log import LogLooks
 from clusterhub.spawner.tags import Tag
@@ -118,6 +121,8 @@ class Clusters:
         self.environments = Environments(site)
         self.log_looks = LogLooks()
         self.cancellations = Cancellations(self, self.state_directory / CANCELLATIONS_FILE)
+        self.presets = PresetStore(self.state_directory / PRESETS_FILE)
+        self.estimates = Estimates(self)
         self.endings = Endings(self, self.state_directory / ENDINGS_FILE)
         self.messages = OperatorMessages(self.state_directory / MESSAGES_FILE)
         self._clusters = {

@@ -1,12 +1,13 @@
-"""What is free at the moment for each profile, in words."""
+"""What is free at the moment for each profile, as one survey of its cluster says."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from clusterhub.languages.text import _, joined
-from clusterhub.schedulers.capacity import Amount, Free, Survey, Wish
+from clusterhub.schedulers.capacity import Amount, Survey, Wish
 from clusterhub.schedulers.model import Gpus, Memory
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import Clusters
@@ -15,24 +16,55 @@ PATIENCE = 1.0
 """Seconds that a page waits for a new survey."""
 
 
-async def free_now(clusters: Clusters, profiles: Sequence[Profile]) -> Mapping[str, str]:
-    """A sentence for each profile of which something can be told, by its name."""
+@dataclass(frozen=True)
+class FreeNow:
+    """Of the nodes that a profile may use. Memory is in bytes."""
+
+    cpus: Amount
+    memory: Amount
+    gpus: Mapping[str, Amount]
+    """Of the type that the profile asks for, or of each; empty where it asks for none."""
+    fits: bool
+    """Whether what the profile presets is free at once."""
+    taken_at: float
+    """Seconds since the epoch."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As the REST API tells it."""
+        return {
+            "cpus": asdict(self.cpus),
+            "memory": asdict(self.memory),
+            "gpus": {kind: asdict(amount) for kind, amount in self.gpus.items()},
+            "fits": self.fits,
+            "taken_at": self.taken_at,
+        }
+
+
+async def _surveys(clusters: Clusters, profiles: Sequence[Profile]) -> Mapping[str, Survey | None]:
+    """What is known of each cluster of these profiles: of all people the same."""
     names = sorted({profile.cluster for profile in profiles})
     found = await asyncio.gather(*(clusters.at_rest(name).watch.surveying.survey(PATIENCE) for name in names))
-    surveys = dict(zip(names, found, strict=True))
-    told = {profile.name: sentence(surveys[profile.cluster], profile) for profile in profiles}
-    return {name: words for name, words in told.items() if words}
+    return dict(zip(names, found, strict=True))
 
 
-def sentence(survey: Survey | None, profile: Profile) -> str:
-    """What is free for the profile; empty where nobody can tell."""
+async def free_now(clusters: Clusters, profiles: Sequence[Profile]) -> Mapping[str, FreeNow]:
+    """For each profile of which something can be told, by its name."""
+    surveys = await _surveys(clusters, profiles)
+    told = {profile.name: free_for(surveys[profile.cluster], profile) for profile in profiles}
+    return {name: free for name, free in told.items() if free is not None}
+
+
+def free_for(survey: Survey | None, profile: Profile) -> FreeNow | None:
+    """What is free for the profile; None where nobody can tell."""
     free = survey.free(wish_of(profile)) if survey is not None else None
-    if free is None:
-        return ""
-    if not free.cpus.total:
-        return _("None of its nodes can be had at the moment.")
-    told = _("Free now: {amounts}.").format(amounts=joined(_amounts(free, profile), ", "))
-    return told if free.fits else joined([told, _("What is preset would have to wait.")])
+    if survey is None or free is None:
+        return None
+    gpus: dict[str, Amount] = {}
+    if profile.gpus is not None:
+        kind = profile.gpus.type
+        gpus = {name: each for name, each in sorted(free.gpus.items()) if kind in (None, name)}
+        gpus = gpus or {kind or "": Amount()}
+    return FreeNow(free.cpus, free.memory, gpus, free.fits, survey.taken_at)
 
 
 def wish_of(profile: Profile) -> Wish:
@@ -48,14 +80,3 @@ def wish_of(profile: Profile) -> Wish:
         reservation=profile.reservation,
         constraint=profile.constraint,
     )
-
-
-def _amounts(free: Free, profile: Profile) -> list[str]:
-    told: list[str] = [_("{free} of {total} cores").format(free=free.cpus.free, total=free.cpus.total)]
-    if profile.gpus is not None:
-        kind = profile.gpus.type
-        gpus = {name: each for name, each in free.gpus.items() if kind in (None, name)}
-        for name, amount in sorted(gpus.items()) or [(kind or "", Amount())]:
-            words = _("{free} of {total} GPUs").format(free=amount.free, total=amount.total)
-            told.append(words + f" ({name})" if name else words)
-    return told

@@ -6,6 +6,8 @@ from pathlib import Path
 from clusterhub.errors import Explanation
 from clusterhub.hub.endings import HANDLERS as ENDINGS
 from clusterhub.hub.endings import KEPT_DAYS
+from clusterhub.hub.home import Card
+from clusterhub.hub.overview import COLUMNS, Row
 from clusterhub.hub.sessions import HANDLERS as SESSIONS
 from clusterhub.hub.start_time import answer
 from clusterhub.schedulers.capacity import Amount
@@ -79,3 +81,12 @@ def test_the_addresses_and_the_time_are_documented() -> None:
             asked = path.removeprefix("/hub").format(user="alice", server="analysis")
             assert any(re.fullmatch(pattern, asked) for pattern, _ in handlers)
     assert f"kept for {KEPT_DAYS} days" in text
+
+
+def test_the_fields_of_the_table_are_documented() -> None:
+    text = PAGE.read_text().partition("## `GET /hub/api/clusterhub/sessions`")[2].partition("\n## ")[0]
+    row = Row("alice", Card("", "", "running", ""), None, 0.0)
+    assert set(re.findall(r"`([a-z]+)`", "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)))) == set(
+        row.as_json()
+    )
+    assert list(row.words()) == list(row.keys()) == list(COLUMNS)

@@ -138,6 +138,14 @@ class StopAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageAsked(Event):
+    """An operator sent a person a message. `status` is the HTTP status of the answer."""
+
+    name = "message sent"
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancelled(Event):
     """The hub began to cancel a job; it tries until the scheduler confirms the end."""
 
@@ -265,6 +273,7 @@ EVENTS: tuple[type[Event], ...] = (
     Served,
     Entered,
     StopAsked,
+    MessageAsked,
     Cancelled,
     Ended,
     RightGiven,

@@ -21,6 +21,7 @@ from clusterhub.audit.events import (
     Entered,
     Event,
     Looked,
+    MessageAsked,
     StartAsked,
     StopAsked,
     TokenMade,
@@ -81,6 +82,12 @@ def _start(answered: Answered, found: Mapping[str, str]) -> Event | None:
 
 def _stop(answered: Answered, found: Mapping[str, str]) -> Event | None:
     return _server(answered, found, StopAsked)
+
+
+def _message(answered: Answered, found: Mapping[str, str]) -> Event | None:
+    return MessageAsked(
+        who=answered.who, person=found["person"], outcome=answered.outcome, status=answered.status
+    )
 
 
 def _entered(answered: Answered, _found: Mapping[str, str]) -> Event | None:
@@ -166,6 +173,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", _PAGE, _start),
     ("POST", r"clusterhub/stop/(?P<person>[^/]+)(?:/(?P<server>[^/]+))?", _stop),
     ("POST", r"clusterhub/restart/(?P<person>[^/]+)(?:/(?P<server>[^/]+))?", _stop),
+    ("POST", r"clusterhub/message/(?P<person>[^/]+)", _message),
     ("POST", r"clusterhub/remove/(?P<person>[^/]+)/[^/]+", _changed),
     ("POST", rf"{_USER}/tokens", _token_made),
     ("DELETE", rf"{_USER}/tokens/(?P<token>[^/]+)", _token_revoked),

@@ -35,6 +35,9 @@ from clusterhub.hub.maintenance import Maintenance, maintenance
 from clusterhub.hub.notices import notices
 from clusterhub.hub.operators import SETTING as OPERATORS
 from clusterhub.hub.operators import Operators
+from clusterhub.hub.overview import Overview
+from clusterhub.hub.overview_page import HANDLERS as OVERVIEW_HANDLERS
+from clusterhub.hub.overview_page import OVERVIEW
 from clusterhub.hub.own_api import OwnApi
 from clusterhub.hub.own_files import HANDLERS as OWN_FILES
 from clusterhub.hub.own_files import address
@@ -142,6 +145,7 @@ add_to_list(
         *HOME_HANDLERS,
         *START_HANDLERS,
         *PRESET_HANDLERS,
+        *OVERVIEW_HANDLERS,
     ],
 )
 add_to_list(c, "JupyterHub", "services", [api.service()])
@@ -164,6 +168,7 @@ add_to_table(
         AVAILABILITY: availability,
         OPERATORS: operators,
         RESUMPTION: resumption,
+        OVERVIEW: Overview(site),
         "log_function": auditing(clusters.audit),
         LANGUAGES: languages,
         "transforms": [

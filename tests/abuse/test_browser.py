@@ -215,7 +215,7 @@ def test_a_link_fills_the_start_page_in_and_starts_nothing(page: Page, front: Fr
     expect(page.get_by_role("radio", name="Interactive, up to 8 cores")).to_be_checked()
     expect(page.locator("[name='interactive:cpus']")).to_have_value("3")
     assert front.live.jobs("alice") == jobs
-    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
 
 
 @pytest.mark.usefixtures("lab")

@@ -36,7 +36,7 @@ class Person:
     def start(self, title: str) -> None:
         """Picks a profile and presses Start."""
         self.choose(title)
-        self.page.get_by_role("button", name="Start").click()
+        self.page.get_by_role("button", name="Start", exact=True).click()
 
     @property
     def message(self) -> Locator:

@@ -15,7 +15,7 @@ def choose_interface(person: Person, title: str) -> None:
     """Starts a small session with that interface."""
     person.choose("Ten minutes at once")
     person.page.locator("[name='debug:interface']").select_option(title)
-    person.page.get_by_role("button", name="Start").click()
+    person.page.get_by_role("button", name="Start", exact=True).click()
 
 
 def test_notebook_7_opens_a_notebook_that_runs_on_the_node_and_is_saved_when_time_is_short(

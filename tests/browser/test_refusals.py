@@ -82,7 +82,7 @@ def test_a_refusal_of_sbatch_is_on_the_page_with_what_to_do(
 ) -> None:
     bob.choose(fault.profile)
     begin = time.time()
-    bob.page.get_by_role("button", name="Start").click()
+    bob.page.get_by_role("button", name="Start", exact=True).click()
     shown = bob.page.locator(".alert.alert-danger")
     expect(shown).to_contain_text(fault.what)
     seconds = time.time() - begin

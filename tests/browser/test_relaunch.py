@@ -1,7 +1,8 @@
 """The page that explains an ending starts again with the same choice: by a click, and by nothing else.
 
 Without `clusterhub.hub.relaunch.hidden_fields` the page leads to the form, where everything has to be chosen
-anew; with a link in place of the form's button, looking at the page's links would start sessions.
+anew; with a link in place of the form's button, looking at the page's links would start sessions. Without
+`clusterhub.hub.relaunch.offer` nothing is mended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Picture
 from tests.browser.person import Person
 from tests.browser.test_access import check, focused, tab_to
+from tests.browser.test_waiting_page import pictures
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import processes
 
@@ -44,7 +46,7 @@ def test_an_ended_session_is_started_again_as_it_was(
     page.locator("[name='interactive:cpus']").fill("2")
     page.locator("[name='interactive:memory']").fill("3 GiB")
     page.locator("[name='interactive:time']").fill("90min")
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     first = only_job(hub)
     assert chosen(hub, first) == ["2", "3G", "1:30:00"]
     hub.cancel(first, "bob")
@@ -85,3 +87,35 @@ def test_an_ended_session_is_started_again_as_it_was(
         assert hub.wait_for_no_job("bob", 10)
     finally:
         plain.close()
+
+
+def test_what_went_wrong_is_mended_with_one_click(bob: Person, hub: LiveHub, picture: Picture) -> None:
+    page = bob.page
+    bob.start("A partition that does not exist")
+    refused = page.locator(".alert.alert-danger")
+    expect(refused).to_contain_text("invalid partition specified")
+    elsewhere = page.get_by_role("button", name="Start again as “Interactive, up to 8 cores”")
+    expect(elsewhere).to_be_visible()
+    check(page, picture, "mend-refused")
+    elsewhere.click()
+    first = only_job(hub)
+    assert chosen(hub, first) == ["1", "1G", "30:00"]
+
+    # A server that is short of memory is killed, if not by the node then by somebody else.
+    hub.cluster.wait_for_job(first, "RUNNING")
+    hub.wanted_cancels.add(first)
+    killed = hub.cluster.run("gateway", ["scancel", "--signal=KILL", "--batch", first])
+    assert killed.returncode == 0, killed.stderr
+    more = page.get_by_role("button", name="Start again with 2 GiB memory instead of 1 GiB")
+    expect(more).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Your session did not start")).to_be_focused()
+    expect(page.locator("#progress-log")).to_contain_text(f"Job {first} runs on")
+    expect(page.get_by_role("button", name=AGAIN)).to_be_visible()
+    pictures(page, picture, "mend-failed")
+    tab_to(page, focused(page, "#mend"))
+    page.keyboard.press("Enter")
+    second = only_job(hub, but=first)
+    assert chosen(hub, second) == ["1", "2G", "30:00"]
+    hub.cancel(second, "bob")
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
+    expect(page.locator("#mend")).to_be_hidden()

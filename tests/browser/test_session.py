@@ -43,7 +43,7 @@ def test_alice_logs_in_waits_works_on_a_node_and_stops(
     expect(page.locator(".ch-free").first).to_contain_text(re.compile(r"Free now: \d+ of 32 cores"))
     expect(page.get_by_role("radio", name="Interactive, up to 8 cores")).to_be_checked()
     picture("start-page", "start-page")
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect(alice.message).to_contain_text(re.compile(r"Job \d+ waits: .*\((Resources|Priority)\)"))
     [job] = hub.jobs("alice")
     assert hub.comment(job) == "clusterhub:under-test:alice:"

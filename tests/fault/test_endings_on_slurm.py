@@ -5,7 +5,7 @@ environment, a failing prologue, an exit code (tests/browser/test_refusals.py).
 
 Without `Endings._learn` nobody is told who cancelled, nor how much memory was used; without the call of
 `Endings.remember_stop` a stop through the hub is told by nobody. Without the clock of the queue in
-`Launch._check_patience` a job waits for ever. Without the entries of `LOG_CAUSES` and `LAUNCHER_CAUSES` a
+`check_patience` a job waits for ever. Without the entries of `LOG_CAUSES` and `LAUNCHER_CAUSES` a
 full disk and taken ports are an exit code; with a launcher as patient as the hub it is said that Jupyter did
 not start, and not that the hub is out of reach.
 """

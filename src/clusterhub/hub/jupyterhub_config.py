@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from jupyterhub.user import User
 
@@ -44,7 +45,7 @@ from clusterhub.hub.own_files import address
 from clusterhub.hub.page_policy import MarkedScripts, cookie_options, headers_of_every_answer
 from clusterhub.hub.page_times import length_words, time_element
 from clusterhub.hub.presets import HANDLERS as PRESET_HANDLERS
-from clusterhub.hub.relaunch import hidden_fields
+from clusterhub.hub.relaunch import Offer, hidden_fields, offer, server_of
 from clusterhub.hub.resumption import Resumption
 from clusterhub.hub.sessions import HANDLERS as SESSION_HANDLERS
 from clusterhub.hub.speaking import HANDLERS as LANGUAGE_HANDLERS
@@ -109,6 +110,11 @@ def announcing_problem(_current_user: object) -> str:
 def choice_on_page(_current_user: object) -> Callable[[object, str], list[tuple[str, str]]]:
     """As above."""
     return lambda user, server: hidden_fields(site, user, server)
+
+
+def mend_on_page(_current_user: object) -> Callable[[Any, str], Awaitable[Offer | None]]:
+    """As above; templates await it."""
+    return lambda user, server: offer(clusters, user, server)
 
 
 def notices_on_page(current_user: User | None) -> tuple[str, ...]:
@@ -204,6 +210,8 @@ add_to_table(
         "clusterhub_announcements": announcements_on_page,
         "clusterhub_announcing_problem": announcing_problem,
         "clusterhub_choice": choice_on_page,
+        "clusterhub_mend": mend_on_page,
+        "clusterhub_server_of": lambda _current_user: server_of,
         "clusterhub_notices": notices_on_page,
         "clusterhub_audit_problem": audit_problem,
         "clusterhub_time": lambda _current_user: time_element,

@@ -213,12 +213,21 @@ class SubmitRefused(SchedulerError):
     """The scheduler said no to this request; nothing was submitted.
 
     ``field`` is what of the request it speaks of, as `JobRequest` names it but in the singular; empty where
-    that is several things, or not known.
+    that is several things, or not known. ``too_much`` is true where a smaller request may do.
     """
 
-    def __init__(self, what: str, *, where: str = "", next: str = "", field: str = "") -> None:  # noqa: A002 - as in its base
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        next: str = "",  # noqa: A002 - as in its base
+        field: str = "",
+        too_much: bool = False,
+    ) -> None:
         super().__init__(what, where=where, next=next)
         self.field = field
+        self.too_much = too_much
 
 
 class SubmitUnreached(SubmitRefused):

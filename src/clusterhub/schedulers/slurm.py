@@ -37,6 +37,7 @@ from clusterhub.schedulers.slurm_quantities import write_duration, write_memory
 from clusterhub.schedulers.slurm_reasons import wait_reason
 from clusterhub.schedulers.slurm_refusals import (
     field,
+    is_too_much,
     is_unclear,
     remedy,
     scheduler_sentence,
@@ -313,7 +314,9 @@ class SlurmScheduler(Scheduler):
 
 def _refused(what: str, where: str, sentence: str) -> SubmitRefused:
     following = remedy(sentence) or "Change the request, or show this message to the operator."
-    return SubmitRefused(what, where=where, next=following, field=field(sentence))
+    return SubmitRefused(
+        what, where=where, next=following, field=field(sentence), too_much=is_too_much(sentence)
+    )
 
 
 def _ended(result: CommandResult) -> str:

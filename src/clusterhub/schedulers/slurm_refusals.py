@@ -131,6 +131,11 @@ def field(sentence: str) -> str:
     return next((name for name, _ in _about(sentence)), "")
 
 
+def is_too_much(sentence: str) -> bool:
+    """Whether a smaller request may do."""
+    return remedy(sentence) in (_LESS, _POLICY)
+
+
 def _about(sentence: str) -> Iterator[tuple[str, str]]:
     lowered = sentence.lower()
     return ((name, advice) for words, name, advice in _REMEDIES if words in lowered)

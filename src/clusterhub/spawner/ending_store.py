@@ -70,6 +70,8 @@ class Ending:
     signal: int | None = None
     served: bool = True
     """False where the session ended before anybody could use it."""
+    remedy: str = ""
+    """What kind of change mends it: a value of `clusterhub.spawner.mending.Remedy`, or empty."""
     on_page: bool = True
     """Whether the person's page shows it: not a stop that was asked for, nor what was before a new start."""
     choice: Mapping[str, object] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Ending:
             "exit_code": self.exit_code,
             "signal": self.signal,
             "served": self.served,
+            "remedy": self.remedy or None,
             "ended_at": self.ended_at,
         }
 
@@ -113,6 +116,7 @@ class Ending:
             exit_code=told["exit_code"],
             signal=told["signal"],
             served=told["served"],
+            remedy=told.get("remedy") or "",
             on_page=on_page,
         )
 

@@ -22,6 +22,7 @@ from clusterhub.site.schema import Site
 from clusterhub.spawner.ending_store import Ending, EndingStore, Recent
 from clusterhub.spawner.explanations import Asked, explain_ending
 from clusterhub.spawner.job_request import SessionPaths
+from clusterhub.spawner.mending import remedy_of_ending, remedy_of_failure
 from clusterhub.spawner.tags import Tag
 
 if TYPE_CHECKING:
@@ -143,11 +144,17 @@ class Endings:
         self._learning[tag] = asyncio.create_task(self._learn(session, job, text, served=served))
         return ending.explanation
 
-    async def remember_failure(self, session: Session, explanation: Explanation) -> None:
+    async def remember_failure(self, session: Session, error: ClusterhubError) -> None:
         """Keeps why a start came to nothing, for another reason than the end of its job."""
-        await self._keep(
-            session, Ending(explanation, session.profile, time.time(), session.job, served=False)
+        ending = Ending(
+            error.explanation,
+            session.profile,
+            time.time(),
+            session.job,
+            served=False,
+            remedy=remedy_of_failure(error) or "",
         )
+        await self._keep(session, ending)
 
     async def remember_stop(self, session: Session) -> None:
         """Keeps that the hub was asked to stop a session, unless there is more to say of that job."""
@@ -185,14 +192,15 @@ class Endings:
         now = time.time()
         operators = self._clusters[session.cluster].scheduler.operators
         by = await asyncio.to_thread(canceller, job.cancelled_by, session.tag.person, operators)
+        explanation = explain_ending(
+            job,
+            text,
+            profile=profile.title if profile is not None else "",
+            cancelled_by=by,
+            asked=session.asked(site),
+        )
         return Ending(
-            explain_ending(
-                job,
-                text,
-                profile=profile.title if profile is not None else "",
-                cancelled_by=by,
-                asked=session.asked(site),
-            ),
+            explanation,
             profile=session.profile,
             # Of a job that was gone unseen the scheduler only told when its limit would end it.
             ended_at=min(job.ends_at or now, now),
@@ -201,6 +209,7 @@ class Endings:
             exit_code=job.exit_code,
             signal=job.signal,
             served=served,
+            remedy=remedy_of_ending(job, explanation) or "",
         )
 
     async def _learn(self, session: Session, told: Job, text: str, *, served: bool) -> None:

@@ -15,7 +15,6 @@ from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.languages.text import _
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Job, JobState, SchedulerError, Snapshot, SubmitUnclear
-from clusterhub.site.quantities import format_duration
 from clusterhub.site.schema import Profile
 from clusterhub.spawner import tickets
 from clusterhub.spawner.boarding import Claim, Expectation, Ready, Ticket
@@ -25,6 +24,7 @@ from clusterhub.spawner.endings import Session
 from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
+from clusterhub.spawner.patience import check_patience
 from clusterhub.spawner.progress import History, Progress, progress_of
 from clusterhub.spawner.start_log import LOG_BYTES, StartLog
 from clusterhub.spawner.tags import Tag
@@ -209,8 +209,10 @@ class Launch:
                 self._note()
                 if watch.is_over(self.job_id):
                     raise SessionEnded(await self.clusters.endings.remember(self.session, served=False))
-                running_since = (running_since or time.monotonic()) if self._runs else None
-                self._check_patience(submitted, running_since)
+                now = time.monotonic()
+                running_since = (running_since or now) if self._runs else None
+                ran = None if running_since is None else now - running_since
+                check_patience(self.clusters.site, self.job_id, waited=now - submitted, ran=ran)
                 await self._next_event(snapshot)
         return self.endpoint
 
@@ -376,27 +378,6 @@ class Launch:
     async def _read_log(self) -> str:
         name = SessionPaths.of(self.clusters.site, self.tag).log_name(self.job_id)
         return await self.clusters.broker.read_log(self.tag.person, name, LOG_BYTES)
-
-    def _check_patience(self, submitted: float, running_since: float | None) -> None:
-        """The start's clock runs only while the job does: waiting in the queue is no failure."""
-        sessions = self.clusters.site.sessions
-        now = time.monotonic()
-        if running_since is not None and now - running_since > sessions.start_timeout:
-            raise ClusterhubError(
-                _("Jupyter did not start within {time} on the node.").format(
-                    time=format_duration(sessions.start_timeout)
-                ),
-                where=_("job {job}").format(job=self.job_id),
-                next=_("Start it again; if that fails too, tell your operators."),
-            )
-        if running_since is None and now - submitted > sessions.queue_timeout:
-            raise ClusterhubError(
-                _("The job waited for {time}, as long as is allowed here.").format(
-                    time=format_duration(sessions.queue_timeout)
-                ),
-                where=_("job {job}").format(job=self.job_id),
-                next=_("Choose a profile that asks for less, or try again later."),
-            )
 
     async def _next_event(self, seen: Snapshot) -> None:
         """Returns when the session reports, the queue changes, or a little time has passed."""

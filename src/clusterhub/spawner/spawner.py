@@ -121,7 +121,7 @@ class ClusterSpawner(Durable, Spawner):
                 )
             )
             if not isinstance(error, ChoiceRefused | SessionEnded):  # one is no ending, the other is kept
-                await self.clusters.endings.remember_failure(self._session, error.explanation)
+                await self.clusters.endings.remember_failure(self._session, error)
             raise NotStarted(error) from None
 
     async def _persistently(self, step: Callable[[], Awaitable[T]]) -> T:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clusterhub.errors import Explanation
+from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.schedulers.model import Job, JobState, Outcome, Snapshot
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.site.schema import Site
@@ -170,7 +170,7 @@ async def test_the_page_is_silent_once_a_new_session_has_begun(cluster: Cluster,
 
 async def test_a_stop_is_known_and_not_shown_and_hides_no_failure(cluster: Cluster, tmp_path: Path) -> None:
     endings = kept_by(cluster, tmp_path)
-    await endings.remember_failure(replace(SESSION, job="16"), Explanation("It took too long."))
+    await endings.remember_failure(replace(SESSION, job="16"), ClusterhubError("It took too long."))
     await endings.remember_stop(replace(SESSION, job="16"))  # JupyterHub stops what did not start
     assert (page := endings.on_page("alice", "")) is not None
     assert page.explanation.what == "It took too long."
@@ -191,7 +191,7 @@ async def test_without_room_for_it_this_hub_still_knows(
     assert "not kept" in caplog.text
     assert endings.on_page("alice", "") is not None
     missing.mkdir()
-    await endings.remember_failure(replace(SESSION, tag=Tag("hub", "bob", "")), Explanation("No."))
+    await endings.remember_failure(replace(SESSION, tag=Tag("hub", "bob", "")), ClusterhubError("No."))
     assert kept_by(cluster, missing).last(TAG) is not None  # written with the next one
 
 

@@ -1,7 +1,7 @@
 """Records what Slurm says of each shape: ``python -m tests.recordings [NAME...]``.
 
-It wants root on a machine to spare, such as a container, with an address besides loopback's. It starts munged,
-and for each shape slurmctld and a slurmd for each node, which end with the recording.
+It wants root on a machine to spare, such as a container, with an address besides loopback's. It starts munged
+and, for each shape, slurmctld and a slurmd for each node, which end with the recording.
 """
 
 from __future__ import annotations

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from clusterhub.schedulers.associations import Account, Association, Associations, Limits
+from clusterhub.schedulers.budget import Budget
 from clusterhub.schedulers.model import CommandResult, SchedulerError
 from clusterhub.schedulers.slurm import SlurmScheduler
+from clusterhub.schedulers.surveying import ASSOCIATIONS_AT_MOST, ASSOCIATIONS_INTERVAL, Accounting
 
 RECORDED = (Path(__file__).parent / "recorded" / "sacctmgr-22.05.8.txt").read_text()
 SLURM = SlurmScheduler(cluster="main")
@@ -97,3 +100,28 @@ def test_accounting_that_is_away_is_no_answer() -> None:
     given[1] = CommandResult(1, "", "sacctmgr: error: Connection refused")
     with pytest.raises(SchedulerError):
         SLURM.parse_associations(given)
+
+
+async def test_two_hundred_who_choose_cost_accounting_one_look_and_it_may_be_away_for_a_day() -> None:
+    """Without the shared task each would ask; without `longest` nobody would be told while it is away."""
+    asked: list[str] = []
+    now = [1000.0]
+    given = answers()
+
+    async def ask(argv: tuple[str, ...]) -> CommandResult:
+        asked.append(argv[0])
+        return given[(len(asked) - 1) % 4]
+
+    accounting = Accounting(SLURM, ask, Budget(20, 10, 0.0), lambda: now[0], lambda: 0.0)
+    found = await asyncio.gather(*(accounting.associations(5.0) for _ in range(200)))
+    assert asked == ["scontrol", "sacctmgr", "sacctmgr", "sacctmgr"]
+    assert {id(each) for each in found} == {id(found[0])}
+    now[0] += ASSOCIATIONS_INTERVAL - 1
+    assert await accounting.associations(5.0) is found[0]
+    assert len(asked) == 4
+    given[1] = CommandResult(1, "", "sacctmgr: error: Connection refused")
+    now[0] += 1
+    assert await accounting.associations(5.0) is found[0]
+    assert len(asked) == 8
+    now[0] += ASSOCIATIONS_AT_MOST
+    assert await accounting.associations(5.0) is None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from tests.browser.person import Person
 from tests.hub_fixture import LiveHub
 from tests.real_cluster.layout import REPOSITORY
@@ -23,9 +22,11 @@ ARGUMENTS = (
     "--disable-sync",
 )
 SCREENSHOTS = REPOSITORY / "tests" / "screenshots"
-SIZE = {"width": 1200, "height": 720}
+SIZE: ViewportSize = {"width": 1200, "height": 720}
+WIDTHS = ((360, 740), (768, 900), (1440, 800))
+"""Of the documentation's pictures, in CSS pixels; the last is the one without a width in its name."""
 
-Picture = Callable[[str], None]
+Picture = Callable[..., None]
 NewPage = Callable[..., Page]
 
 
@@ -87,14 +88,26 @@ def bob(page: Page, hub: LiveHub) -> Person:
 
 @pytest.fixture
 def picture(page: Page, request: pytest.FixtureRequest) -> Picture:
-    """Saves what the page looks like now, under this name."""
+    """Saves what the page looks like now, under this name.
+
+    A picture that is published is taken on a telephone, a tablet and a desk as well, and there in the dark.
+    """
     SCREENSHOTS.mkdir(exist_ok=True)
 
-    def save(name: str, published_as: str = "") -> None:
-        path = SCREENSHOTS / f"{name}.png"
-        page.screenshot(path=path)
+    def save(name: str, published_as: str = "", *, widths: bool = True) -> None:
+        page.screenshot(path=SCREENSHOTS / f"{name}.png")
         directory = request.config.getoption("--pictures", None)
-        if published_as and directory:
-            shutil.copyfile(path, Path(directory) / f"{published_as}.png")
+        if not published_as or not directory:
+            return
+        for width, height in WIDTHS if widths else WIDTHS[-1:]:
+            page.set_viewport_size({"width": width, "height": height})
+            suffix = "" if (width, height) == WIDTHS[-1] else f"-{width}"
+            page.screenshot(path=Path(directory) / f"{published_as}{suffix}.png")
+        if widths:
+            page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+            expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+            page.screenshot(path=Path(directory) / f"{published_as}-dark.png")
+            page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        page.set_viewport_size(SIZE)
 
     return save

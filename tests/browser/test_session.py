@@ -56,7 +56,7 @@ def test_alice_logs_in_waits_works_on_a_node_and_stops(
     page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
     output = alice.run_cell(CELL)
     expect(output).to_have_text(re.compile(rf"n[12] {pwd.getpwnam('alice').pw_uid}\s*"))
-    picture("cell", "lab")
+    picture("cell", "lab", widths=False)
     assert hub.jobs("alice") == [job]
     alice.stop()
     picture("stopped")

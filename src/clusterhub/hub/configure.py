@@ -99,6 +99,8 @@ def settings_of(site: Site) -> Iterator[Setting]:
     yield Setting("JupyterHub", "concurrent_spawn_limit", 0, ours)
     yield Setting("JupyterHub", "template_paths", [str(TEMPLATES)], ours)
     yield Setting("JupyterHub", "spawner_class", "clusterhub.spawner.spawner.ClusterSpawner", ours)
+    if site.pages.logo is not None:
+        yield Setting("JupyterHub", "logo_file", str(site.pages.logo), from_file("[pages] logo"))
     name = "PamAuthenticator" if pam else "OnePersonAuthenticator"
     yield Setting(
         "JupyterHub",

@@ -24,10 +24,12 @@ from clusterhub.hub.api import HANDLERS
 from clusterhub.hub.application import AVAILABILITY
 from clusterhub.hub.audited import auditing
 from clusterhub.hub.availability import Availability
+from clusterhub.hub.compression import Compressed
 from clusterhub.hub.configure import as_config, ensure_proxy_token, resolve
 from clusterhub.hub.database import Database
 from clusterhub.hub.disabled_accounts import DisabledAccounts
 from clusterhub.hub.endings import HANDLERS as ENDING_HANDLERS
+from clusterhub.hub.face import face_of
 from clusterhub.hub.form import choice_from_form, options_form
 from clusterhub.hub.home_page import HANDLERS as HOME_HANDLERS
 from clusterhub.hub.home_page import RESUMPTION, HomeView
@@ -180,6 +182,7 @@ add_to_table(
         "transforms": [
             incoming(c.JupyterHub.trusted_downstream_ips, headers_of_every_answer(site)),
             speaking(languages),
+            Compressed,
         ],
     },
 )
@@ -218,5 +221,6 @@ add_to_table(
         "clusterhub_length": lambda _current_user: length_words,
         "clusterhub_static": address(f"{site.hub.prefix}hub/"),
         "clusterhub_languages": choices(languages),
+        "clusterhub_face": face_of(site),
     },
 )

@@ -209,9 +209,9 @@ def test_no_page_of_the_web_starts_or_stops_anything(
 
 @pytest.mark.usefixtures("lab")
 def test_a_link_fills_the_start_page_in_and_starts_nothing(page: Page, front: Front) -> None:
-    """With `StartByPage._get_user_options` left out, the link starts a job."""
+    """With `StartByPage._get_user_options` left out, or `links_may_start` set, the link starts a job."""
     jobs = front.live.jobs("alice")
-    page.goto("/hub/spawn/alice/other?opt-profile=interactive&opt-cpus=3")
+    page.goto("/hub/spawn/alice/other?opt-profile=interactive&opt-cpus=3&start=now")
     expect(page.get_by_role("radio", name="Interactive, up to 8 cores")).to_be_checked()
     expect(page.locator("[name='interactive:cpus']")).to_have_value("3")
     assert front.live.jobs("alice") == jobs

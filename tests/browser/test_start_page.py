@@ -1,8 +1,8 @@
 """The start page, live: what is free, when a choice would start, what would start sooner, and links.
 
 Carol's jobs leave four cores free. Without `clusterhub.spawner.estimates` the page never says when; without
-the choice in `nearby` there is no button for four cores; with `start` among what a link may say by itself
-(`clusterhub.hub.door.may_start`) the last link starts a session.
+the choice in `nearby` there is no button for four cores; without the look at where somebody came from in
+`clusterhub.hub.links.may_start` a page of another site starts a session.
 """
 
 from __future__ import annotations
@@ -12,12 +12,22 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests import hub_site
 from tests.browser.conftest import Picture
 from tests.browser.person import START_SECONDS, Person
 from tests.browser.test_access import check
 from tests.hub_fixture import LiveHub
+from tests.real_cluster import RealCluster
 
 WIDTHS = {768: 1024, 1440: 900}
+ELSEWHERE = "http://elsewhere.test/"
+
+
+@pytest.fixture(scope="module")
+def site_text(cluster: RealCluster) -> str:
+    """Of a site that lets links start."""
+    site = hub_site.text(cluster.footprint().port)
+    return site.replace("[hub]\n", "[hub]\nlinks_may_start = true\n")
 
 
 @pytest.fixture
@@ -70,6 +80,9 @@ def test_what_is_chosen_is_told_with_its_time_and_what_starts_sooner(
         page.set_viewport_size({"width": width, "height": height})
         picture(f"start-live-{width}")
     check(page, picture, "start-live")
+    page.emulate_media(forced_colors="active")
+    picture("start-live-forced-colors")
+    page.emulate_media(forced_colors="none")
     sooner.get_by_role("button", name="Start now with 4 cores").click()
     expect(cores).to_have_value("4")
     expect(when).to_have_text("It would start now.")
@@ -94,7 +107,12 @@ def test_a_link_has_what_the_form_has_and_starts_nothing(alice: Person, hub: Liv
     assert "_xsrf" not in link
     page.goto("/hub/spawn?profile=interactive&cpus=3")
     expect(page.locator("[name='interactive:cpus']")).to_have_value("3")
-    page.goto(f"{link}&start=now")
+
+    # A page of another site has somebody click on it; where links may not start at all is in tests/abuse.
+    answer = f'<a href="{link}&start=now">a prize</a>'
+    page.context.route(ELSEWHERE, lambda route: route.fulfill(body=answer, content_type="text/html"))
+    page.goto(ELSEWHERE)
+    page.get_by_text("a prize").click()
     expect(page.get_by_role("radio", name="One GPU")).to_be_checked()
     expect(card.get_by_label("Time")).to_have_value("2h")
     assert hub.jobs("alice") == []
@@ -107,6 +125,8 @@ def test_a_choice_is_kept_under_a_name(alice: Person, hub: LiveHub) -> None:
     page.get_by_label("Keep this choice as a preset").fill("five <b>cores</b>")
     page.keyboard.press("Enter")
     expect(page.locator("#ch-saved")).to_have_text("Saved.")
+    hub.stop()
+    hub.start()
     page.goto("/hub/spawn?next=lab")
     page.get_by_role("link", name="five <b>cores</b>").click()
     expect(cores).to_have_value("5")
@@ -127,7 +147,8 @@ def test_a_start_leads_to_where_the_link_said(page: Page, hub: LiveHub) -> None:
     page.get_by_label("Password").fill(hub.cluster.people["alice"].password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("radio", name="Ten minutes at once")).to_be_checked()
-    page.get_by_role("button", name="Start", exact=True).click()
+    # As the operator lets links start, a typed address does.
+    page.goto("/hub/spawn?profile=debug&start=now&next=lab/tree/course%20notes.ipynb")
     page.wait_for_url(re.compile(r"/user/alice/lab/tree/course%20notes.ipynb"), timeout=START_SECONDS * 1000)
     page.goto("/hub/spawn?next=/user/bob/lab", wait_until="commit")
     assert page.url.startswith(f"{hub.url}/user/alice/")

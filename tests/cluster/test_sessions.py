@@ -134,7 +134,7 @@ async def test_named_servers_are_jobs_of_their_own(hub: LiveHub) -> None:
         ({"profile": "interactive", "cpus": 9}, "cpus"),
         ({"profile": "interactive", "time": "2d"}, "time"),
         ({"profile": "interactive", "memory": "1 GiB\n#SBATCH --uid=0"}, "memory"),
-        ({"profile": "interactive", "partition": "gpu"}, "not something that can be chosen"),
+        ({"profile": "interactive", "partition": "gpu"}, "does not let you choose partition"),
         ({"profile": "interactive", "interface": "rstudio"}, "does not offer the interface"),
         ({"profile": ["interactive", "gpu"]}, "was given 2 times"),
     ],

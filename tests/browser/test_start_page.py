@@ -83,7 +83,7 @@ def test_what_is_chosen_is_told_with_its_time_and_what_starts_sooner(
     page.emulate_media(forced_colors="active")
     picture("start-live-forced-colors")
     page.emulate_media(forced_colors="none")
-    sooner.get_by_role("button", name="Start now with 4 cores").click()
+    sooner.get_by_role("button", name="Now with 4 cores").click()
     expect(cores).to_have_value("4")
     expect(when).to_have_text("It would start now.")
     expect(sooner).to_be_hidden()
@@ -188,7 +188,7 @@ def test_without_javascript_everything_is_there_to_choose_and_start(alice: Perso
         page.goto("/hub/spawn?profile=interactive&cpus=2")
         expect(page.locator(".ch-free").first).to_contain_text("cores free")
         expect(page.locator("[name='interactive:cpus']")).to_have_value("2")
-        for scripted in ("When would it start?", "Copy link"):
+        for scripted in ("When could I have it?", "Copy link"):
             expect(page.get_by_role("button", name=scripted)).to_be_hidden()
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     finally:

@@ -173,12 +173,12 @@ class Question:
 
     def _offer(self, at: float, alternative: Alternative) -> dict[str, Any]:
         now = time.time()
-        moment = _("now") if at - now <= NOW else when(at, now)
+        offer = _("Now with {what}") if at - now <= NOW else _("Earlier, {when}: {what}")
         choice = alternative.choice
         fields = fields_of(self.clusters.site, choice.as_options())
         changed = {f"{choice.profile}:{key}" for key in alternative.changed}
         return {
-            "words": told(_("Start {when} with {what}").format(when=moment, what=alternative.words)),
+            "words": told(offer.format(when=when(at, now), what=alternative.words)),
             "starts": at,
             "fields": [[name, value] for name, value in fields if name == "profile" or name in changed],
         }

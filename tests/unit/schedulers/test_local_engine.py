@@ -51,6 +51,10 @@ class RunningEngine:
         submission = self.scheduler.submission(replace(EMPTY, body=body, log_path=log, **more))
         return self.scheduler.parse_submission(self.run(submission.argv, submission.stdin))
 
+    def estimate(self, cpus: int) -> float:
+        request = replace(EMPTY, cpus=cpus, log_path=str(self.directory / "log-{job}"))
+        return self.scheduler.parse_estimate(self.run(self.scheduler.estimate(request)))
+
     def job(self, job_id: str) -> Job:
         return self.scheduler.parse_queue(self.run(self.scheduler.queue()))[job_id]
 

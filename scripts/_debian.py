@@ -23,6 +23,7 @@ PACKAGES = {
     "faketime": "clocks of nodes that are off",
     "squashfs-tools": "images of environments",
     "squashfuse": "sessions that mount them",
+    "strace": "counting what sessions ask of file systems",
     "sudo": "the way from the hub's account to the helper",
     "libpam-oath": "logins that ask for a one-time code",
     "oathtool": "the one-time codes",

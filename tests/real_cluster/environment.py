@@ -39,7 +39,7 @@ def ensure() -> None:
     target = CACHE / "environments" / wanted()
     with cache.turn():
         if not is_cached():
-            _build(target)
+            build(target)
     environments = SHARED / "environments"
     environments.mkdir(parents=True, exist_ok=True)
     for link, to in ((environments / wanted(), str(target)), (environments / "current", wanted())):
@@ -47,7 +47,7 @@ def ensure() -> None:
             link.symlink_to(to)
 
 
-def _build(target: Path) -> None:
+def build(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     log = CACHE / "environment.log"

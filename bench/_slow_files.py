@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import mfusepy
+import mfusepy  # type: ignore[import-not-found]  # only the venv that runs this has it
 
 KEPT_SECONDS = 1.0
-ATTRIBUTES = ("st_atime", "st_ctime", "st_gid", "st_ino", "st_mode", "st_mtime", "st_nlink", "st_size", "st_uid")
-OF_FILE_SYSTEM = (
-    "f_bavail", "f_bfree", "f_blocks", "f_bsize", "f_favail", "f_ffree", "f_files", "f_flag", "f_frsize", "f_namemax"
-)  # fmt: skip
+TIMES = ("st_atime", "st_ctime", "st_mtime")
+ATTRIBUTES = (*TIMES, "st_gid", "st_ino", "st_mode", "st_nlink", "st_size", "st_uid")
+BLOCKS = ("f_bavail", "f_bfree", "f_blocks", "f_bsize", "f_frsize")
+OF_FILE_SYSTEM = (*BLOCKS, "f_favail", "f_ffree", "f_files", "f_flag", "f_namemax")
 
 
 def slowly(kind: type[Any]) -> type[Any]:
@@ -119,7 +119,7 @@ class SlowFiles(mfusepy.Operations):
     def chown(self, path: str, uid: int, gid: int) -> None:
         os.lchown(path, uid, gid)
 
-    def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
+    def utimens(self, path: str, times: tuple[int, int]) -> None:
         os.utime(path, ns=times)
 
 

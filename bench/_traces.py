@@ -1,4 +1,4 @@
-"""How many operations of a start reach the file systems that nodes share: read from what strace has written."""
+"""Which operations of a start reach the file systems that nodes share: read from what strace has written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-OPTIONS = ("-f", "-qq", "-y", "-e", "trace=%file,getdents64,clone,clone3,fork,vfork,unshare,setns,mount", "-e", "signal=none")
-"""Of strace: every call that takes a path, and the reading of directories; and what decides who sees a mount."""
+CALLS = ("%file", "getdents64", "clone", "clone3", "fork", "vfork", "unshare", "setns", "mount")
+OPTIONS = ("-f", "-qq", "-y", "-e", f"trace={','.join(CALLS)}", "-e", "signal=none")
+"""Of strace: every call that takes a path, the reading of directories, and what decides who sees a mount."""
 
 _LINE = re.compile(r"^(\d+) +(?:<\.\.\. )?(\w+)(?: resumed>|\()(.*)$")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -67,8 +68,10 @@ class Trace:
             return directory[1] if directory else ""
         if text is None or not text[1]:
             return ""
-        if call == "mount":
+        if call in ("mount", "getcwd"):  # the one is made up of what is there, the other is the kernel's own
             return ""
+        if call.startswith("symlink"):  # what it will say comes first, and is no path to anything yet
+            return str(_STRING.findall(rest)[-1])
         return text[1] if text[1].startswith("/") or directory is None else f"{directory[1]}/{text[1]}"
 
     def _reaches(self, process: str, path: str) -> bool:

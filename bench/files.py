@@ -1,4 +1,4 @@
-"""What a start asks of the file systems that nodes share: operations on paths, and time where each is slow."""
+"""What a start asks of file systems that nodes share: operations on paths, and time where each is slow."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ SETTLING_SECONDS = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How slow, how often, and who."""
-    parser.add_argument("--milliseconds", type=float, default=1.0, help="added to each operation (default: 1)")
-    parser.add_argument("--runs", type=int, default=3, help="timed starts of each, after a first (default: 3)")
+    parser.add_argument(
+        "--milliseconds", type=float, default=1.0, help="added to each operation (default: 1)"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=3, help="timed starts of each, after a first; 0: only count (default: 3)"
+    )
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"which (default: {','.join(SYSTEMS)})")
     parser.add_argument("--list", type=Path, help="a directory for what was counted, a file for each system")
 
 
 def measure(arguments: argparse.Namespace) -> list[Run]:
-    """Runs with ``packed``: some with ``path_operations``, some with ``added_ms``, ``median_s``, ``samples_s``."""
+    """Runs with ``packed``; with ``path_operations``, or with ``added_ms``, ``median_s``, ``samples_s``."""
     ensure_batchspawner()  # also what slows files down is in its venv
     environments = _environments()
     runs: list[Run] = []
@@ -67,6 +71,8 @@ def measure(arguments: argparse.Namespace) -> list[Run]:
                     counted = {"system": name, "packed": packed, "path_operations": len(operations)}
                     runs.append(counted)
                     say(str(counted))
+                    if not arguments.runs:
+                        continue
                     with bench.slowed(arguments.milliseconds / 1000):
                         samples = [bench.once(start) for _ in range(arguments.runs + 1)][1:]
                     keys = {"packed": packed, "added_ms": arguments.milliseconds}
@@ -108,7 +114,7 @@ class Bench:
         link.symlink_to(self.version)
         self._run(["scontrol", "update", f"nodename={N2.name}", "state=drain", "reason=bench"], GATEWAY.name)
 
-    def show_image(self, packed: bool) -> None:  # noqa: FBT001 - one of two states
+    def show_image(self, packed: bool) -> None:
         """Whether sessions find the image."""
         record = image_path(self.environments, VERSION).with_suffix(".json")
         aside = record.with_suffix(".aside")
@@ -153,7 +159,9 @@ class Bench:
             strace.wait()
         self._end(start)
         home = str(self.cluster.people[PERSON].home)
-        seen = Trace((str(SHARED / "environments"), str(self.environments.directory), home), str(self.version))
+        seen = Trace(
+            (str(SHARED / "environments"), str(self.environments.directory), home), str(self.version)
+        )
         with log.open(errors="replace") as lines:
             seen.read(lines)
         return seen.operations
@@ -225,9 +233,7 @@ class SrunStart(Start):
         lab = str(SHARED / "environments" / "current" / "bin" / "jupyter")
         jupyter = ["--no-browser", "--ip=0.0.0.0", f"--port={SRUN_PORT}", "--port-retries=0"]
         argv = ["srun", *resources, lab, "lab", *jupyter, f"--IdentityProvider.token={secrets.token_hex(16)}"]
-        self._process = self.cluster.popen(
-            GATEWAY.name, argv, PERSON, stdout=subprocess.DEVNULL
-        )
+        self._process = self.cluster.popen(GATEWAY.name, argv, PERSON, stdout=subprocess.DEVNULL)
         if not processes.wait_until(self._serves, START_SECONDS):
             raise ClusterhubError("Jupyter does not serve.", where=" ".join(argv))
 
@@ -264,7 +270,7 @@ class HubStart(Start):
         """See `Start.begin`. Each start is of another server: the hub may still be at the end of the last."""
         type(self)._number += 1
         status, _ = self._hub.ask(f"users/{PERSON}/servers/s{self._number}", self._hub.options)
-        if status != 201:  # noqa: PLR2004 - it serves
+        if status != 201:
             raise ClusterhubError(f"{self._hub.system}: a session does not serve: {status}.")
 
     def end(self) -> None:

@@ -23,6 +23,8 @@ from clusterhub.environments.versions import Environments, Version, cannot_chang
 from clusterhub.errors import ClusterhubError
 
 MKSQUASHFS = "mksquashfs"
+COMPRESSION = 15
+"""Zstandard's level; what it costs is paid when a version is packed, not when it is read."""
 _LOCK = ".lock"
 _BLOCK = 2**22
 _FULL = "No space left on device"
@@ -152,6 +154,7 @@ def _run(source: Path, target: Path, made_at: int) -> None:
         )
     argv = [program, str(source), str(target), "-noappend", "-comp", "zstd", "-all-root", "-no-xattrs"]
     argv += ["-mkfs-time", str(made_at), "-quiet", "-no-progress", "-exit-on-error"]
+    argv += ["-Xcompression-level", str(COMPRESSION)]
     done = subprocess.run(
         argv,
         stdin=subprocess.DEVNULL,

@@ -49,9 +49,12 @@ def own_configuration(theirs: str, own: str) -> str:
     Path(own, "migrated").touch()  # or Jupyter would copy what IPython 3 had left in the home directory
     for name in DATA:
         target = Path(theirs, name)
-        with contextlib.suppress(OSError):  # a home that is full or missing: what is made here, ends here
-            target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.path.isdir(target):
+        there = os.path.isdir(target)
+        if not there:
+            with contextlib.suppress(OSError):  # a home that is full or missing: what is made here, ends here
+                target.mkdir(mode=0o700, parents=True, exist_ok=True)
+                there = True
+        if there:
             link = Path(own, name)
             link.parent.mkdir(exist_ok=True)
             link.symlink_to(target)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from . import home, imports, isolation, kernels, shared_files, unpacked
+from . import home, imports, isolation, kernels, lookups, shared_files, unpacked
 from .certificate import AUTHORITY_VARIABLE, Certificate
 from .discretion import keep_cookies_out_of_logs
 from .following import EVENT_SCHEMA, Session
@@ -50,6 +50,7 @@ def serve(
             say(str(error))
 
     try:
+        lookups.look_once()
         if not reply["user_config"]:
             arguments += isolation.keep_out_home(runtime)
         application = imports.import_jupyter()
@@ -185,6 +186,7 @@ def server_class(
         def init_webapp(self) -> None:
             self.tornado_settings = dict(xsrf_cookie_settings(self.base_url), **self.tornado_settings)
             super().init_webapp()
+            lookups.look_for_modules_of_node_where_there_are_some()
             self.web_app.transforms.append(named_websocket)  # type: ignore[arg-type]  # tornado calls it
             path = url_path_join(self.base_url, "clusterhub/session")
             handlers: list[Any] = [(path, SessionHandler)]

@@ -33,6 +33,7 @@ CARRIED = (
     "imports.py",
     "isolation.py",
     "kernels.py",
+    "lookups.py",
     "runtime.py",
     "shared_files.py",
     "unpacked.py",

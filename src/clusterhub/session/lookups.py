@@ -1,0 +1,42 @@
+"""Paths that Jupyter looks up again and again in a start, and that do not change in it: looked up once.
+
+On a file system that nodes share each look is a round trip, also where the environment is packed: home
+directories are not. Seen with jupyter_core 5.9 and jupyter_lsp 2.3: 68 looks for the home directory, 26 for
+who owns the environment, 36 for modules of Node where there are none.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import Any
+
+OF_JUPYTER = ("get_home_dir", "prefer_environment_over_user")
+"""Functions of jupyter_core.paths without arguments, by which its others find their answers."""
+
+
+def look_once() -> None:
+    """To be called before anything else of Jupyter is loaded. Raises ImportError where there is none."""
+    from jupyter_core import paths
+
+    for name in OF_JUPYTER:
+        setattr(paths, name, functools.lru_cache(maxsize=None)(getattr(paths, name)))
+
+
+def look_for_modules_of_node_where_there_are_some() -> None:
+    """To be called when extensions are loaded and have not begun: jupyter_lsp looks in each place for each
+    language server that it knows.
+    """
+    known = sys.modules.get("jupyter_lsp.types")
+    if known is None:
+        return
+    finds = known.LanguageServerManagerAPI.find_node_module
+    has_modules = functools.lru_cache(maxsize=None)(lambda root: os.path.isdir(root + "/node_modules"))
+
+    def find_node_module(self: Any, *parts: str) -> Any:
+        for roots in ("extra_node_roots", "node_roots"):
+            setattr(self, roots, [each for each in getattr(self, roots) if has_modules(str(each))])
+        return finds(self, *parts)
+
+    known.LanguageServerManagerAPI.find_node_module = find_node_module

@@ -1,0 +1,60 @@
+"""What Jupyter looks up in a start, counted.
+
+Where nothing is kept, the first test counts a look for each question. The second fails where every language
+server is looked for.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from clusterhub.session import lookups
+
+
+def test_the_home_directory_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from jupyter_core import paths
+
+    looks = []
+
+    def get_home_dir() -> str:
+        looks.append("look")
+        return "/home/alice"
+
+    for name in lookups.OF_JUPYTER:
+        monkeypatch.setattr(paths, name, getattr(paths, name))
+    monkeypatch.setattr(paths, "get_home_dir", get_home_dir)
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    lookups.look_once()
+    found = {paths.jupyter_config_dir() for _ in range(3)}
+    assert found == {"/home/alice/.jupyter"}
+    assert looks == ["look"]
+
+
+def test_modules_of_node_are_looked_for_where_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Path] = []
+
+    class LanguageServerManagerAPI:
+        """Has of jupyter_lsp's what is used of it."""
+
+        extra_node_roots: tuple[Path, ...] = ()
+
+        def __init__(self, *roots: Path) -> None:
+            self.node_roots = roots
+
+        def find_node_module(self, *_parts: str) -> None:
+            looks.extend((*self.extra_node_roots, *self.node_roots))
+
+    module = types.ModuleType("jupyter_lsp.types")
+    module.LanguageServerManagerAPI = LanguageServerManagerAPI  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "jupyter_lsp.types", module)
+    lookups.look_for_modules_of_node_where_there_are_some()
+    (tmp_path / "with" / "node_modules").mkdir(parents=True)
+    LanguageServerManagerAPI(tmp_path / "without", tmp_path / "with").find_node_module("pyright", "server.js")
+    assert looks == [tmp_path / "with"]

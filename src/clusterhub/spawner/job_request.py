@@ -260,5 +260,6 @@ def carried_files() -> str:
     return "".join(f"==> {name} <==\n{_source(name)}" for name in CARRIED)
 
 
+@cache
 def _source(name: str) -> str:
     return resources.files("clusterhub.session").joinpath(name).read_text(encoding="utf-8")

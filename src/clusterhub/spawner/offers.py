@@ -162,6 +162,8 @@ class Terms:
 
     def most(self, key: str, wanted: Wanted, *, nodes: int, cpus: int) -> int | None:
         """The most of an amount that such a job may have, in the profile's unit; None: nobody can tell."""
+        if self.known is NOTHING:
+            return None
         tops = [
             self._most_in(key, wanted, name, nodes, cpus) for name in self._names(wanted.partition) or [None]
         ]
@@ -203,8 +205,8 @@ class Terms:
         None where the profile has none, or its least is more than this person may have.
         """
         given: Range | None = getattr(self.profile, key)
-        if given is None:
-            return None
+        if given is None or self.known is NOTHING:
+            return given
         plain = Wanted.by_default(self.profile)
         at_least = {"nodes": self.profile.nodes.min, "cpus": self.profile.cpus.min}
         tops = [self.most(key, each, **at_least) for each in (plain, *self._combinations)]

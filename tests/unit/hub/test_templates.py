@@ -1,6 +1,6 @@
 """Every template can be read by Jinja, as the hub does it.
 
-Fails where two who changed one template both added a block of the same name, which ends every page in an error.
+Fails where two who changed one template both added a block of that name, which ends every page in an error.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from tests.browser.conftest import SIZE, Picture
 from tests.browser.person import Person
 from tests.browser.test_access import check, focused, tab_to
 from tests.hub_fixture import LiveHub
+from tests.real_cluster import processes
 
 NOBODY_LOOKS = """
 Object.defineProperty(document, "hidden", { get: () => !window.somebodyLooks });
@@ -169,3 +170,40 @@ def test_the_log_comes_while_it_starts_and_who_looks_elsewhere_is_told_that_it_i
     bob.await_lab()
     hub.expect_cancel("bob")
     bob.stop()
+
+
+def test_who_visits_a_suspended_session_reads_so_and_is_taken_to_it_or_to_its_end(
+    bob: Person, hub: LiveHub, picture: Picture
+) -> None:
+    page = bob.page
+    page.evaluate("window.somebodyLooks = true")
+    bob.start("Ten minutes at once")
+    bob.await_lab()
+    [job] = hub.jobs("bob")
+
+    def scontrol(verb: str) -> None:
+        done = hub.cluster.run("gateway", ["scontrol", verb, job])
+        assert done.returncode == 0, done.stderr
+
+    def is_away() -> bool:
+        return not hub.servers("bob")[""]["ready"]
+
+    def visit_while_suspended() -> None:
+        scontrol("suspend")
+        assert processes.wait_until(is_away, 30, pause=0.2)
+        page.goto("/hub/spawn-pending/bob")
+        expect(page.get_by_role("heading", name="Your session is suspended")).to_be_visible()
+
+    visit_while_suspended()
+    expect(page.locator("#clusterhub-elapsed")).to_be_hidden()
+    pictures(page, picture, "suspended")
+    scontrol("resume")
+    bob.await_lab()
+
+    visit_while_suspended()
+    hub.cancel(job, "bob")
+    ended = page.get_by_role("heading", name="Your session has ended")
+    expect(ended).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Start again with the same choice")).to_be_visible(timeout=30_000)
+    expect(page.locator(".alert")).to_contain_text("was cancelled by you")
+    pictures(page, picture, "ended")

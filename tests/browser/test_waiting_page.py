@@ -206,4 +206,5 @@ def test_who_visits_a_suspended_session_reads_so_and_is_taken_to_it_or_to_its_en
     expect(ended).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Start again with the same choice")).to_be_visible(timeout=30_000)
     expect(page.locator(".alert")).to_contain_text("was cancelled by you")
+    expect(page.locator("#mend")).to_be_hidden()
     pictures(page, picture, "ended")

@@ -88,7 +88,9 @@ def remedy_of_ending(job: Job, explanation: Explanation) -> Remedy | None:
     if job.outcome is not None and job.outcome in _OUTCOMES:
         return _OUTCOMES[job.outcome]
     killed = job.signal == signal.SIGKILL or job.exit_code == BY_SIGNAL + signal.SIGKILL
-    return Remedy.MORE_MEMORY if explanation.next == MORE_MEMORY or killed else None
+    # What was cancelled, or was on a node that failed, is killed in the end as well.
+    unexplained = job.outcome in (None, Outcome.FAILED, Outcome.UNKNOWN)
+    return Remedy.MORE_MEMORY if explanation.next == MORE_MEMORY or (killed and unexplained) else None
 
 
 def remedy_of_failure(error: ClusterhubError) -> Remedy | None:

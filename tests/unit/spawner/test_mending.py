@@ -217,6 +217,8 @@ ENDED = Job("17", JobState.ENDED)
         (replace(ENDED, outcome=Outcome.PREEMPTED), "", Remedy.ELSEWHERE),
         (replace(ENDED, outcome=Outcome.NODE_FAILED), "", None),
         (replace(ENDED, outcome=Outcome.CANCELLED), "", None),
+        (replace(ENDED, outcome=Outcome.CANCELLED, signal=9), "", None),
+        (replace(ENDED, outcome=Outcome.NODE_FAILED, exit_code=137), "", None),
         (replace(ENDED, outcome=Outcome.FAILED, exit_code=1), "Disk quota exceeded", None),
         (replace(ENDED, outcome=Outcome.COMPLETED, exit_code=0), "", None),
     ],

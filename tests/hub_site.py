@@ -130,6 +130,7 @@ VERSIONS = DIRECTORY / "versions"
 """Where a test puts versions of an environment."""
 
 FURTHER_PROFILES = (
+    ("own", "An environment that one brings along", 'choose = ["own_path"]'),
     ("versions", "Versions of an environment", f'environment = "{VERSIONS}/current"'),
     ("held", "Held until released", 'directives = ["--hold"]'),
     (

@@ -26,11 +26,17 @@ LABELS = {
     "gpu_type": _("GPU model"),
     "working_directory": _("Working directory"),
     "variables": _("Environment variables"),
+    "own_path": _("Your own environment"),
+    "own_module": _("Your own environment: a module"),
+    "own_image": _("Your own environment: an image"),
 }
 
 HINTS = {
     "constraint": _("Features that the nodes must have: a&b for both, a|b for either."),
     "working_directory": _("An absolute path, or one that begins with ~/."),
+    "own_path": _("The directory of an environment with Jupyter Server in it, made by conda or venv."),
+    "own_module": _("The name of a module whose Python has Jupyter Server."),
+    "own_image": _("The path of a container's image with Jupyter Server in it."),
     "variables": _("One NAME=value on each line. Not for secrets: they are kept with your choice."),
 }
 

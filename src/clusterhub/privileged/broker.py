@@ -203,6 +203,15 @@ class Broker:
         except (KeyError, TypeError, ValueError):
             raise _unreadable() from None
 
+    async def look_at_environment(self, person: str, path: str) -> Mapping[str, Any]:
+        """What the person sees of an environment; see `clusterhub.privileged.helper.environments`."""
+        reply = await self._ask("look-at-environment", {"person": person, "path": path})
+        for name in ("exists", "readable", "runs", "borrows"):
+            _field(reply, name, bool)
+        for name in ("python", "server"):
+            _field(reply, name, str)
+        return reply
+
     async def remove_ticket(self, person: str, name: str) -> None:
         """The ticket file of that name is gone."""
         await self._ask("remove-ticket", {"person": person, "name": name})

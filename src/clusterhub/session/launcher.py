@@ -362,8 +362,9 @@ def serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     files = carried_files()
     modules = load_modules(files)
     modules["imports"].ahead()
+    server = modules["elsewhere" if "own" in settings else "server"]
     with modules["runtime"].own_directory() as runtime:
-        modules["server"].serve(listener, reply(), settings, runtime, files)
+        server.serve(listener, reply(), settings, runtime, files)
 
 
 def keep_memory_private() -> None:

@@ -44,6 +44,8 @@ CONSTRAINT = matching(
     r"[A-Za-z0-9_(\[][A-Za-z0-9_.,:&|*()\[\]-]{0,255}",
     'features of nodes, as sbatch takes them, such as "avx512" or "rack1|rack2", without spaces',
 )
+OWN_ENVIRONMENT = ("own_path", "own_module", "own_image")
+"""What people may bring along for the server to run in, where a profile says so."""
 CHOOSABLE = (
     "account",
     "qos",
@@ -53,6 +55,7 @@ CHOOSABLE = (
     "gpu_type",
     "working_directory",
     "variables",
+    *OWN_ENVIRONMENT,
 )
 """What people may choose besides amounts and interface, where a profile lets them."""
 CHOOSE = one_of("something that people can choose", *CHOOSABLE)
@@ -83,7 +86,7 @@ def _read_value(given: object) -> str:
 VARIABLE = Kind("name", _read_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
 VALUE = Kind("text", _read_value, {"type": "string"})
 
-CHOOSABLE_EVERYWHERE = ("working_directory", "variables")
+CHOOSABLE_EVERYWHERE = ("working_directory", "variables", *OWN_ENVIRONMENT)
 """Of `CHOOSABLE` what means something to the local scheduler."""
 SLURM_ONLY = ("partition", "account", "qos", "reservation", "constraint", "gpus", "directives")
 """Keys that mean nothing to the local scheduler."""
@@ -199,7 +202,9 @@ class Profile(Section):
         | None
     ) = key(
         'What people may choose under "More". What the profile itself says of it is preset; the lists, and '
-        "the limits of each person, come from the scheduler. An empty list for nothing.",
+        "the limits of each person, come from the scheduler. An empty list for nothing. `own_path`, "
+        "`own_module` and `own_image` let people [bring an environment]"
+        "(../how-to/bring-your-own-environment.md) for their server.",
         example=["account", "qos"],
         default=None,
         derived="what the profile leaves open, and the partition where it names several",
@@ -224,6 +229,7 @@ class Profile(Section):
             "partition": len(self.partition) > 1,
             "gpu_type": self.gpus is not None and self.gpus.type is None,
             "variables": True,
+            **dict.fromkeys(OWN_ENVIRONMENT, False),
         }
         return tuple(
             key for key in CHOOSABLE if (is_open[key] if key in is_open else getattr(self, key) is None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from clusterhub.site.addresses import INTERFACE, PATH, PLAIN_PATH, PORTS, Ports
 from clusterhub.site.kinds import COUNT, DURATION, TRUTH, ListOf, matching, one_of
@@ -17,6 +17,9 @@ KERNELS = matching(
 )
 
 PACKED = one_of("a way to use a packed version", "auto", "unpacked", "never")
+
+
+CONTAINERS = one_of("what runs containers", "apptainer", "charliecloud", "podman")
 
 
 class Environment(Section):
@@ -33,6 +36,12 @@ class Environment(Section):
         example="/shared/clusterhub/environments/current/bin/python3.12",
         default=UNSET,
         derived="`bin/python3` in `path`",
+    )
+    containers: Annotated[Literal["apptainer", "charliecloud", "podman"], CONTAINERS] = key(
+        "What runs the images of people who bring one, where a profile lets them (`own_image`). The nodes "
+        "need to have it.",
+        example="podman",
+        default="apptainer",
     )
     offer: Versions = key(
         "The versions that people may pick from in profiles that name none, the first of which is preset: by "

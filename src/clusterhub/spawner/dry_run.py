@@ -12,6 +12,7 @@ from clusterhub.spawner.clusters import Clusters, clusters_for_a_command
 from clusterhub.spawner.job_request import job_request, ticket_settings
 from clusterhub.spawner.knowledge import known_of
 from clusterhub.spawner.options import KEYS, parse_choice
+from clusterhub.spawner.own_environment import environment_of
 
 
 def explain(site: Site, person: str, profile: str, choices: Sequence[str]) -> str:
@@ -46,7 +47,7 @@ async def _explain(clusters: Clusters, person: str, given: Mapping[str, object])
         tag=tag,
         ticket=ticket,
         authority=certificates.look_up_authority() if certificates is not None else "",
-        environment=await clusters.environments.directory_of(profile, choice),
+        environment=await environment_of(clusters, choice, profile, account),
     )
     scheduler = cluster.scheduler
     submission = scheduler.submission(request)

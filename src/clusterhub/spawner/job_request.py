@@ -13,10 +13,12 @@ from typing import Any
 
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
+from clusterhub.session.elsewhere import LAUNCHER
 from clusterhub.session.launcher import NO_ENVIRONMENT
 from clusterhub.site.profile import in_home
 from clusterhub.site.schema import Cluster, Environment, Profile, Site
 from clusterhub.spawner.options import Choice
+from clusterhub.spawner.own_environment import own_of
 from clusterhub.spawner.tags import Tag
 
 NODE_DIRECTORY = "/tmp"  # noqa: S108 - what is made in it is looked at before it is trusted
@@ -33,6 +35,7 @@ CARRIED = (
     "imports.py",
     "isolation.py",
     "kernels.py",
+    "elsewhere.py",
     "lookups.py",
     "runtime.py",
     "shared_files.py",
@@ -115,6 +118,7 @@ def job_request(
     ``environment`` is the directory to run in, or a link to it; by itself what was chosen.
     """
     cluster = site.cluster_of(profile)
+    own = own_of(choice, account.home)
     python = site.python_in(environment or site.environment_path(profile, choice.environment))
     return JobRequest(
         tag=str(tag),
@@ -122,7 +126,16 @@ def job_request(
         person=account.name,
         log_path=SessionPaths.of(site, tag).log,
         body=_entering(choice, account)
-        + _body(site, profile, tag, choice.time, python=str(python), ticket=ticket, authority=authority),
+        + _body(
+            site,
+            profile,
+            tag,
+            choice.time,
+            python=str(python),
+            ticket=ticket,
+            authority=authority,
+            own=own.as_settings(site.environment.containers, account.home) if own is not None else None,
+        ),
         time_seconds=choice.time,
         warning_seconds=warning_seconds(site, choice.time),
         cpus=choice.cpus or 1,
@@ -186,6 +199,7 @@ def _body(
     python: str,
     ticket: Mapping[str, Any],
     authority: str,
+    own: Mapping[str, Any] | None,
 ) -> str:
     """Bash that runs the launcher with the environment's Python, from its own text below."""
     cluster = site.cluster_of(profile)
@@ -204,6 +218,8 @@ def _body(
         # The launcher gives up first: it knows what it waited for, and the hub only that it waited.
         "patience": site.sessions.start_timeout * 0.8,
     }
+    if own is not None:
+        settings["own"] = own
     exports = {**profile.variables, "CLUSTERHUB_SETTINGS": json.dumps(settings)}
     lines = [
         f"python={shlex.quote(python)}",
@@ -223,6 +239,7 @@ def _body(
         launcher_source().rstrip("\n"),
         HEREDOC,
         carried_files().rstrip("\n"),
+        *(() if own is None else (f"==> {LAUNCHER} <==", launcher_source().rstrip("\n"))),
         FILES_HEREDOC,
     ]
     return "\n".join(lines) + "\n"

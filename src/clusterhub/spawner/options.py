@@ -61,6 +61,10 @@ class Choice:
     """An absolute path, or one that begins with ``~``."""
     variables: str | None = None
     """As `clusterhub.spawner.own_words.read_variables` reads them."""
+    own_path: str | None = None
+    own_module: str | None = None
+    own_image: str | None = None
+    """See `clusterhub.spawner.own_environment`."""
 
     def as_options(self) -> dict[str, str | int]:
         """The choice in the form that `parse_choice` reads, to be kept and offered again."""

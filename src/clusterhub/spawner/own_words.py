@@ -58,6 +58,8 @@ OWN_NAMES = frozenset(
 )
 """Whole names of that kind."""
 
+MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+/-]{0,127}")
+
 VARIABLES_ALLOWED = "lines such as OMP_NUM_THREADS=4"
 DIRECTORY_ALLOWED = 'an absolute path, or one that begins with "~/"'
 
@@ -101,3 +103,10 @@ def read_directory(text: str) -> str:
     if not text.isprintable():
         raise Refused("the path has characters that cannot be printed", DIRECTORY_ALLOWED)
     return "/" + posixpath.normpath(text).lstrip("/") if text.startswith("/") else posixpath.normpath(text)
+
+
+def read_module(text: str) -> str:
+    """The name of a module, as `module load` takes it. Raises `Refused`."""
+    if MODULE.fullmatch(text) is None or ".." in text:
+        raise Refused(f"{quoted(text)} is not the name of a module", 'a name such as "jupyter/4.6"')
+    return text

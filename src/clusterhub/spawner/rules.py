@@ -12,7 +12,7 @@ from clusterhub.site.profile import ACCOUNT, CONSTRAINT, PARTITION, QOS, RESERVA
 from clusterhub.site.quantities import Refused, quoted
 from clusterhub.site.ranges import GPU_TYPE, Range
 from clusterhub.spawner.offers import Terms, Wanted
-from clusterhub.spawner.own_words import read_directory, read_variables, write_variables
+from clusterhub.spawner.own_words import read_directory, read_module, read_variables, write_variables
 
 AMOUNTS = ("cpus", "memory", "gpus", "nodes", "time")
 """What can be chosen as an amount, named as in site.toml's profiles."""
@@ -42,6 +42,9 @@ READERS: Mapping[str, Callable[[str], str]] = {
         ).items()
     },
     "working_directory": read_directory,
+    "own_path": read_directory,
+    "own_module": read_module,
+    "own_image": read_directory,
     "variables": lambda text: write_variables(read_variables(text)),
 }
 """What each of the further things to choose must look like, whatever the scheduler knows."""

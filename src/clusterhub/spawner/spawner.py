@@ -29,6 +29,7 @@ from clusterhub.spawner.knowledge import NOWHERE, known_of
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
+from clusterhub.spawner.own_environment import environment_of
 from clusterhub.spawner.own_words import read_variables
 from clusterhub.spawner.restored_server import RestoredServer
 from clusterhub.spawner.session_state import SessionState, session_state
@@ -63,8 +64,7 @@ class ClusterSpawner(Durable, Spawner):
 
     cluster_name = ""
     profile_name = ""
-    environment_path = ""
-    """The directory that the job is to run in, or a link to it."""
+    environment_path = ""  # the directory that the job is to run in, or a link to it
 
     _goes_on = False
     """True for a start that goes on with one that was interrupted."""
@@ -147,12 +147,12 @@ class ClusterSpawner(Durable, Spawner):
     async def _prepare(self) -> Launch:
         site = self.clusters.site
         account = await self.clusters.broker.account(self.tag.person, max_age=ACCOUNT_AGE)
-        options: object = self.user_options
         # A start that goes on was judged when it began: what has changed since must not end it.
         known = NOWHERE if self._goes_on else await known_of(self.clusters, site.clusters)
-        choice = parse_choice(options, site, account.name, account.groups, known)
+        choice = parse_choice(self.user_options, site, account.name, account.groups, known)
         profile = site.profile_named(choice.profile)
-        environment = await self.clusters.environments.directory_of(profile, choice)
+        began_in = self.environment_path if self._goes_on else ""
+        environment = await environment_of(self.clusters, choice, profile, account, began_in=began_in)
         # What was chosen, in full: a start that is gone on with later must not be read in another way.
         self.user_options = choice.as_options()
         self.cluster_name, self.profile_name = profile.cluster, profile.name
@@ -248,7 +248,7 @@ class ClusterSpawner(Durable, Spawner):
         super().clear_state()
         if self._begins_anew:
             self.clusters.interrupt(self.tag.person, self.tag.server)
-        self.job_id = self.endpoint = self.cluster_name = self.profile_name = self.environment_path = ""
+        self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
         self.restart = 0
         self._used = None
         self._begins_anew = self._is_over = False

@@ -28,6 +28,8 @@ MOST_ANSWERS = 4
 # Lines of a script that a scheduler reads as further options.
 _SCRIPT_DIRECTIVE = re.compile(r"^#(?:SBATCH|PBS|BSUB)", re.MULTILINE)
 
+_ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*")
+
 Request = Mapping[str, Any]
 Fields = dict[str, Any]
 
@@ -73,6 +75,10 @@ def _remove_ticket(request: Request, _: Configuration) -> Fields:
     return {"name": check_text(request["name"], "name", 160, TICKET_NAME)}
 
 
+def _look_at_environment(request: Request, _: Configuration) -> Fields:
+    return {"path": check_text(request["path"], "path", 4096, _ABSOLUTE)}
+
+
 def _authenticate(request: Request, _: Configuration) -> Fields:
     # 511 bytes and a NUL are the longest answer that PAM takes (PAM_MAX_RESP_SIZE).
     password = check_text(request["password"], "password", 511)
@@ -102,6 +108,7 @@ VERBS: dict[str, tuple[set[str], set[str], Callable[[Request, Configuration], Fi
     "read-log": ({"name"}, {"bytes"}, _read_log),
     "list-logs": (set(), set(), lambda *_: {}),
     "remove-ticket": ({"name"}, set(), _remove_ticket),
+    "look-at-environment": ({"path"}, set(), _look_at_environment),
     "authenticate": ({"password"}, {"address", "answers"}, _authenticate),
     "account": (set(), set(), lambda *_: {}),
     "disabled": (set(), set(), lambda *_: {}),

@@ -77,6 +77,10 @@ def _prepare(ticket: dict[str, str] | None, actor: Actor) -> None:
 
 
 def _look(verb: str, fields: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    if verb == "look-at-environment":
+        from clusterhub.privileged.helper.environments import look_at
+
+        return dict(actor.call(lambda: look_at(fields["path"])))
     from clusterhub.privileged.helper import files
 
     def look(work: Callable[[int], Any], nothing: Any) -> Any:

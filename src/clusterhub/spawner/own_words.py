@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from clusterhub.languages.text import _
 from clusterhub.site.quantities import Refused, quoted
 
 MOST_VARIABLES = 32
@@ -60,8 +61,8 @@ OWN_NAMES = frozenset(
 
 MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+/-]{0,127}")
 
-VARIABLES_ALLOWED = "lines such as OMP_NUM_THREADS=4"
-DIRECTORY_ALLOWED = 'an absolute path, or one that begins with "~/"'
+VARIABLES_ALLOWED = _("lines such as OMP_NUM_THREADS=4")
+DIRECTORY_ALLOWED = _('an absolute path, or one that begins with "~/"')
 
 
 def read_variables(text: str) -> Mapping[str, str]:
@@ -73,19 +74,25 @@ def read_variables(text: str) -> Mapping[str, str]:
         name, equals, value = line.partition("=")
         name = name.strip()
         if not equals or NAME.fullmatch(name) is None:
-            raise Refused(f"{quoted(line)} does not set a variable", VARIABLES_ALLOWED)
+            raise Refused(_("{line} does not set a variable").format(line=quoted(line)), VARIABLES_ALLOWED)
         if name.upper() in OWN_NAMES or name.upper().startswith(OWN_PREFIXES):
             raise Refused(
-                f"{name} is set by the hub, the scheduler or the system",
-                "another name, or set it in a notebook",
+                _("{name} is set by the hub, the scheduler or the system").format(name=name),
+                _("another name, or set it in a notebook"),
             )
         if name in found:
-            raise Refused(f"{name} is set twice", "each name once")
+            raise Refused(_("{name} is set twice").format(name=name), _("each name once"))
         if not value.isprintable():
-            raise Refused(f"the value of {name} has characters that cannot be printed", VARIABLES_ALLOWED)
+            raise Refused(
+                _("the value of {name} has characters that cannot be printed").format(name=name),
+                VARIABLES_ALLOWED,
+            )
         found[name] = value
     if len(found) > MOST_VARIABLES:
-        raise Refused(f"{len(found)} variables are too many", f"at most {MOST_VARIABLES}")
+        raise Refused(
+            _("{number} variables are too many").format(number=len(found)),
+            _("at most {most}").format(most=MOST_VARIABLES),
+        )
     return MappingProxyType(found)
 
 
@@ -97,16 +104,21 @@ def write_variables(variables: Mapping[str, str]) -> str:
 def read_directory(text: str) -> str:
     """A path that begins at the root or at ``~``. Raises `Refused`."""
     if text != "~" and not text.startswith(("/", "~/")):
-        raise Refused(f'{quoted(text)} begins neither at the root nor with "~/"', DIRECTORY_ALLOWED)
+        raise Refused(
+            _('{text} begins neither at the root nor with "~/"').format(text=quoted(text)), DIRECTORY_ALLOWED
+        )
     if ".." in text.split("/"):
-        raise Refused(f'{quoted(text)} has ".." in it', "the path that it comes to")
+        raise Refused(_('{text} has ".." in it').format(text=quoted(text)), _("the path that it comes to"))
     if not text.isprintable():
-        raise Refused("the path has characters that cannot be printed", DIRECTORY_ALLOWED)
+        raise Refused(_("the path has characters that cannot be printed"), DIRECTORY_ALLOWED)
     return "/" + posixpath.normpath(text).lstrip("/") if text.startswith("/") else posixpath.normpath(text)
 
 
 def read_module(text: str) -> str:
     """The name of a module, as `module load` takes it. Raises `Refused`."""
     if MODULE.fullmatch(text) is None or ".." in text:
-        raise Refused(f"{quoted(text)} is not the name of a module", 'a name such as "jupyter/4.6"')
+        raise Refused(
+            _("{text} is not the name of a module").format(text=quoted(text)),
+            _('a name such as "jupyter/4.6"'),
+        )
     return text

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
 from clusterhub.errors import ClusterhubError
+from clusterhub.languages.text import _, joined
 from clusterhub.schedulers.capacity import Partition, read_constraint
 from clusterhub.site.kinds import Kind
 from clusterhub.site.profile import ACCOUNT, CONSTRAINT, PARTITION, QOS, RESERVATION
@@ -22,7 +23,9 @@ class ChoiceRefused(ClusterhubError):
     """What was chosen is not on offer. ``field`` is one of `options.KEYS`, or empty."""
 
     def __init__(self, what: str, *, field: str = "", next: str = "") -> None:  # noqa: A002 - as in its base
-        super().__init__(what, where=f"the choice of {field}" if field else "", next=next)
+        super().__init__(
+            what, where=_("the choice of {field}").format(field=field) if field else "", next=next
+        )
         self.field = field
 
 
@@ -58,14 +61,18 @@ def read_further(terms: Terms, values: Mapping[str, str | int]) -> dict[str, str
             continue
         if not terms.offers(key):
             raise ChoiceRefused(
-                f"The profile {terms.profile.name} does not let you choose {key}.",
+                _("The profile {profile} does not let you choose {key}.").format(
+                    profile=terms.profile.name, key=key
+                ),
                 field=key,
-                next="Leave it out.",
+                next=_("Leave it out."),
             )
         try:
             text = read(str(values[key]))
         except Refused as error:
-            raise ChoiceRefused(f"{key}: {error.what}.", field=key, next=f"Give {error.allowed}.") from None
+            raise ChoiceRefused(
+                f"{key}: {error.what}.", field=key, next=_("Give {allowed}.").format(allowed=error.allowed)
+            ) from None
         if text:  # there may be blank lines only
             found[key] = text
     return found
@@ -81,11 +88,21 @@ def check_further(terms: Terms, chosen: Mapping[str, str], gpus: int | None) -> 
         chosen.get("gpu_type") or plain.gpu_type,
     )
     if "account" in chosen:
-        _listed("account", chosen["account"], terms.accounts(), "that you may charge")
+        _listed("account", chosen["account"], terms.accounts(), _("that you may charge"))
     if "qos" in chosen:
         account = terms.account_of(wanted.account)
-        with_account = f"with the account {account}" if account else "with your default account"
-        _listed("qos", chosen["qos"], terms.qos(wanted.account), f"that you may use {with_account}", "QOS")
+        with_account = (
+            _("with the account {account}").format(account=account)
+            if account
+            else _("with your default account")
+        )
+        _listed(
+            "qos",
+            chosen["qos"],
+            terms.qos(wanted.account),
+            _("that you may use {with_account}").format(with_account=with_account),
+            "QOS",
+        )
     _check_partition(terms, chosen, wanted)
     if "reservation" in chosen:
         _check_reservation(terms, chosen["reservation"], wanted)
@@ -94,10 +111,18 @@ def check_further(terms: Terms, chosen: Mapping[str, str], gpus: int | None) -> 
     if "gpu_type" in chosen:
         if not gpus:
             raise ChoiceRefused(
-                "A model of GPU was chosen, and no GPU.", field="gpu_type", next="Choose GPUs, or no model."
+                _("A model of GPU was chosen, and no GPU."),
+                field="gpu_type",
+                next=_("Choose GPUs, or no model."),
             )
         there = terms.gpu_types(wanted.partition)
-        _listed("gpu_type", chosen["gpu_type"], there, f"in {_place(terms, wanted)}", "model of GPU")
+        _listed(
+            "gpu_type",
+            chosen["gpu_type"],
+            there,
+            _("in {place}").format(place=_place(terms, wanted)),
+            _("model of GPU"),
+        )
     return wanted
 
 
@@ -106,15 +131,15 @@ def _listed(key: str, value: str, listed: Collection[str] | None, which: str, wo
     if listed is None or value in listed:
         return
     raise ChoiceRefused(
-        f"There is no {word or key} {quoted(value)} {which}.",
+        _("There is no {kind} {name} {which}.").format(kind=word or key, name=quoted(value), which=which),
         field=key,
-        next=f"Choose {' or '.join(listed)}." if listed else "Leave it out.",
+        next=_("Choose {choices}.").format(choices=" or ".join(listed)) if listed else _("Leave it out."),
     )
 
 
 def _check_partition(terms: Terms, chosen: Mapping[str, str], wanted: Wanted) -> None:
     if "partition" in chosen:
-        _listed("partition", chosen["partition"], terms.partitions(), "that you may use here")
+        _listed("partition", chosen["partition"], terms.partitions(), _("that you may use here"))
     survey, known = terms.known.survey, terms.known.associations
     names = (wanted.partition,) if wanted.partition is not None else terms.profile.partition
     if survey is None or not names or any(name not in survey.partitions for name in names):
@@ -147,9 +172,11 @@ def _takes_qos(partition: Partition, qos: str) -> bool:
 def _not_together(names: Collection[str], key: str, value: str, chosen: Mapping[str, str]) -> ChoiceRefused:
     word = "QOS" if key == "qos" else key
     return ChoiceRefused(
-        f"The partition {' or '.join(names)} does not take your jobs with the {word} {value}.",
+        _("The partition {names} does not take your jobs with the {word} {value}.").format(
+            names=" or ".join(names), word=word, value=value
+        ),
         field=key if key in chosen or "partition" not in chosen else "partition",
-        next=f"Choose another {word}, or another partition.",
+        next=_("Choose another {word}, or another partition.").format(word=word),
     )
 
 
@@ -159,13 +186,17 @@ def _check_reservation(terms: Terms, name: str, wanted: Wanted) -> None:
         return
     listed = {each.name: each for each in mine}
     for each in name.split(","):
-        _listed("reservation", each, listed, "that you may use")
+        _listed("reservation", each, listed, _("that you may use"))
         account = terms.account_of(wanted.account)
         if not listed[each].is_for(terms.person, account, terms.groups):
             raise ChoiceRefused(
-                f"The reservation {each} is not for the account {account}.",
+                _("The reservation {reservation} is not for the account {account}.").format(
+                    reservation=each, account=account
+                ),
                 field="reservation",
-                next=f"Choose one of its accounts: {' or '.join(sorted(listed[each].accounts))}.",
+                next=_("Choose one of its accounts: {choices}.").format(
+                    choices=" or ".join(sorted(listed[each].accounts))
+                ),
             )
 
 
@@ -177,15 +208,23 @@ def _check_constraint(terms: Terms, constraint: str, wanted: Wanted) -> None:
     for alternatives in required:
         if alternatives.isdisjoint(there):
             raise ChoiceRefused(
-                f"No node of {_place(terms, wanted)} has {' or '.join(sorted(alternatives))}.",
+                _("No node of {place} has {features}.").format(
+                    place=_place(terms, wanted), features=" or ".join(sorted(alternatives))
+                ),
                 field="constraint",
-                next=f"Choose of {', '.join(there)}." if there else "Leave it out.",
+                next=_("Choose of {choices}.").format(choices=", ".join(there))
+                if there
+                else _("Leave it out."),
             )
 
 
 def _place(terms: Terms, wanted: Wanted) -> str:
     names = (wanted.partition,) if wanted.partition else terms.profile.partition
-    return f"the partition {' or '.join(names)}" if names else "the partition that is used"
+    return (
+        _("the partition {names}").format(names=" or ".join(names))
+        if names
+        else _("the partition that is used")
+    )
 
 
 def read_amounts(terms: Terms, values: Mapping[str, str | int]) -> dict[str, int | None]:
@@ -198,14 +237,18 @@ def _amount(key: str, given: str | int | None, limits: Range | None, terms: Term
         if given is None:
             return None
         raise ChoiceRefused(
-            f"The profile {terms.profile.name} does not let you choose {key}.",
+            _("The profile {profile} does not let you choose {key}.").format(
+                profile=terms.profile.name, key=key
+            ),
             field=key,
-            next="Leave it out.",
+            next=_("Leave it out."),
         )
     try:
         return terms.preset(key) if given is None else limits.choose(given)
     except Refused as error:
-        raise ChoiceRefused(f"{key}: {error.what}.", field=key, next=f"Choose {error.allowed}.") from None
+        raise ChoiceRefused(
+            f"{key}: {error.what}.", field=key, next=_("Choose {choices}.").format(choices=error.allowed)
+        ) from None
 
 
 def check_amounts(terms: Terms, wanted: Wanted, amounts: Mapping[str, int | None]) -> None:
@@ -217,7 +260,9 @@ def check_amounts(terms: Terms, wanted: Wanted, amounts: Mapping[str, int | None
         most = terms.most(key, wanted, nodes=amounts["nodes"] or 1, cpus=amounts["cpus"] or 1)
         if most is not None and value > most:
             raise ChoiceRefused(
-                f"{key}: {limits.words(value)} is more than you can have{_where(wanted)}.",
+                _("{key}: {amount} is more than you can have{where}.").format(
+                    key=key, amount=limits.words(value), where=_where(wanted)
+                ),
                 field=key,
                 next=_at_most(limits, most),
             )
@@ -225,14 +270,14 @@ def check_amounts(terms: Terms, wanted: Wanted, amounts: Mapping[str, int | None
 
 def _where(wanted: Wanted) -> str:
     words = (
-        ("in the partition", wanted.partition),
-        ("with the QOS", wanted.qos),
-        ("with the account", wanted.account),
+        (_("in the partition"), wanted.partition),
+        (_("with the QOS"), wanted.qos),
+        (_("with the account"), wanted.account),
     )
-    return "".join(f" {which} {name}" for which, name in words if name)
+    return joined(["", *(joined([which, name]) for which, name in words if name)])
 
 
 def _at_most(limits: Range, most: int) -> str:
     if most < limits.min:
-        return "Choose another profile, partition, QOS or account."
-    return f"Choose {limits.words(limits.min)} to {limits.words(most)}."
+        return _("Choose another profile, partition, QOS or account.")
+    return _("Choose {least} to {most}.").format(least=limits.words(limits.min), most=limits.words(most))

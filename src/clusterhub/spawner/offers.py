@@ -164,9 +164,10 @@ class Terms:
         """The most of an amount that such a job may have, in the profile's unit; None: nobody can tell."""
         if self.known is NOTHING:
             return None
-        tops = [
-            self._most_in(key, wanted, name, nodes, cpus) for name in self._names(wanted.partition) or [None]
-        ]
+        names = self._names(wanted.partition)
+        taking = [name for name in names if self._takes(name, wanted.account, wanted.qos)]
+        where: Sequence[str | None] = taking or names or (None,)
+        tops = [self._most_in(key, wanted, name, nodes, cpus) for name in where]
         return None if None in tops else max(top for top in tops if top is not None)
 
     def _most_in(self, key: str, wanted: Wanted, partition: str | None, nodes: int, cpus: int) -> int | None:
@@ -218,6 +219,13 @@ class Terms:
         preset = given.default if tops[0] is None else max(given.min, min(given.default, tops[0]))
         return given.model_copy(update={"max": top, "default": min(preset, top)})
 
+    def _takes(self, name: str | None, account: str | None, qos: str | None) -> bool:
+        """Whether the partition takes such jobs; one that nobody told of may do."""
+        survey = self.known.survey
+        partition = survey.partitions.get(name or "") if survey is not None else None
+        account = self.account_of(account)
+        return partition is None or partition.takes(account=account, qos=qos, groups=partition.groups or ())
+
     def preset(self, key: str) -> int | None:
         """The amount of who changes nothing: no more than this person may have."""
         limits = self.widest(key) or getattr(self.profile, key)
@@ -234,6 +242,7 @@ class Terms:
             for account in _or(accounts, plain.account)
             for qos in _or(self.qos(account) if self.offers("qos") else None, plain.qos)
             for partition, kind in product(_or(partitions, None), [plain.gpu_type, *(kinds or ())])
+            if self._takes(partition, account, qos)
         ]
         return tuple(found) if len(found) <= MOST_COMBINATIONS else ()
 

@@ -323,6 +323,17 @@ MISTAKES = {
         ("commands is another one",),
         "the same for both",
     ),
+    "unknown thing to choose": profile('choose = ["acount"]', 'did you mean "account"?'),
+    "model of GPU without GPUs": Mistake(
+        f"gpus = {GPUS}", 'choose = ["gpu_type"]', 29, ("no model to choose",), "gpus in the profile, too"
+    ),
+    "account to choose on local": Mistake(
+        f'{CLUSTERS}\n[environment]\npath = "{ENVIRONMENT}"\n\n[[profile]]\n',
+        f'{LOCAL}\n[environment]\npath = "{ENVIRONMENT}"\n\n[[profile]]\nchoose = ["account"]\n',
+        17,
+        ("there is no account to choose", 'whose scheduler is "local"'),
+        "working_directory or variables",
+    ),
     "partition on local": Mistake(CLUSTERS, LOCAL, 20, ("partition", "means nothing")),
     "gpus on local": Mistake(CLUSTERS, LOCAL, 30, ("gpus", 'whose scheduler is "local"')),
     "local key on slurm": cluster("cpus = 4", "means nothing", allows='scheduler = "local"'),

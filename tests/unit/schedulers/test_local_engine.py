@@ -200,6 +200,19 @@ def test_end_all_returns_when_nothing_runs_any_more(engine: RunningEngine, fifo:
     assert all(engine.job(job_id).state is JobState.ENDED for job_id in (running, queued))
 
 
+def test_when_a_job_would_start_counts_what_runs_and_what_waits(engine: RunningEngine, fifo: Path) -> None:
+    """Without those that wait in `local_engine.estimate.estimate` the last would start with the second."""
+    engine.scheduler.cpus = 2
+    now = pytest.approx(time.time(), abs=60)
+    assert engine.estimate(2) == now
+    engine.submit(f"echo > {fifo}; sleep 300 & wait", cpus=2)
+    told(fifo)
+    after_the_first = engine.estimate(2)
+    assert after_the_first - 3600 == now
+    engine.submit("true", cpus=2)
+    assert engine.estimate(2) - 7200 == now
+
+
 def test_an_idle_job_costs_no_cpu_time(engine: RunningEngine, fifo: Path) -> None:
     job_id = engine.submit(f"echo > {fifo}; sleep 300 & wait")
     told(fifo)

@@ -4,6 +4,8 @@ import { choiceOf, fill, isChanged } from "./form.js";
 import { _ } from "./texts.js";
 
 const PAUSE = 600; // milliseconds after the last change
+const PATIENCE = 30_000; // milliseconds for an answer
+const LATE = "late";
 
 export function tellWhen(form) {
   const words = form.querySelector("#ch-when");
@@ -18,7 +20,9 @@ export function tellWhen(form) {
     words.textContent = answer.words;
     words.dataset.state = answer.state;
     for (const marked of form.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
-    if (answer.field) named(answer.field)?.setAttribute("aria-invalid", "true");
+    const refused = answer.field ? named(answer.field) : null;
+    refused?.setAttribute("aria-invalid", "true");
+    refused?.closest("details")?.setAttribute("open", "");
     const offers = answer.alternatives ?? [];
     sooner.hidden = offers.length === 0;
     sooner.querySelector("ul").replaceChildren(...offers.map(offered));
@@ -42,6 +46,7 @@ export function tellWhen(form) {
     clearTimeout(timer);
     underWay.abort();
     const mine = (underWay = new AbortController());
+    const patience = setTimeout(() => mine.abort(LATE), PATIENCE);
     words.dataset.state = "asking";
     words.textContent = _("Asking the scheduler.");
     try {
@@ -54,8 +59,11 @@ export function tellWhen(form) {
       show(answer);
       // Spread, so that those who were told to wait do not come back together.
       if (answer.state === "later") timer = setTimeout(now, (answer.retry + Math.random() * 3) * 1000);
-    } catch (error) {
-      if (!mine.signal.aborted) show({ state: "unknown", words: _("When it would start cannot be told now.") });
+    } catch {
+      const isWanted = !mine.signal.aborted || mine.signal.reason === LATE;
+      if (isWanted) show({ state: "unknown", words: _("When it would start cannot be told now.") });
+    } finally {
+      clearTimeout(patience);
     }
   }
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests import hub_site
-from tests.browser.conftest import Picture
+from tests.browser.conftest import SIZE, Picture
 from tests.browser.person import Person
 from tests.browser.test_access import check
 from tests.hub_fixture import LiveHub
@@ -99,6 +99,8 @@ def test_the_home_page_shows_a_session_and_does_what_its_buttons_say(
     assert reload_until(page, lambda: told.count() == 1)
     expect(told).to_have_text("The <b>cooling</b> has failed.")
     widths(page, picture, "home-card")
+    page.set_viewport_size(SIZE)  # type: ignore[arg-type]
+    picture("home", "home-page")
 
     card.get_by_role("link", name="Log").click()
     expect(page.get_by_role("heading", name=f"Log of job {first}")).to_be_visible()
@@ -155,3 +157,7 @@ def test_nobody_reads_anothers_log_or_another_file(alice: Person) -> None:
         answer = page.goto(f"/hub/clusterhub/log/{path}")
         assert answer is not None
         assert answer.status == 404
+    # A form of somebody else's page has no token: without tornado's check each of these would be done.
+    for what in ("stop/alice", "restart/alice", "remove/alice/x", "message/alice", "read"):
+        sent = page.request.post(f"/hub/clusterhub/{what}", form={"text": "x", "message": "x"})
+        assert sent.status == 403, what

@@ -49,6 +49,7 @@ def test_an_operator_looks_after_sessions_in_one_table(
             expect(rows.first).to_contain_text(words)
         widths(page, picture, "operators")
         page.set_viewport_size(SIZE)  # type: ignore[arg-type]
+        picture("operators-table", "operators-table")
 
         head = page.get_by_role("columnheader", name="Person")
         head.get_by_role("button").click()

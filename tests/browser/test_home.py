@@ -20,6 +20,7 @@ from tests.real_cluster import processes
 
 ANNOUNCEMENTS = hub_site.DIRECTORY / "announcements.toml"
 TITLE = "Ten minutes at once"
+COOLING = "The cooling of one room has failed: please save your work."
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +93,12 @@ def test_the_home_page_shows_a_session_and_does_what_its_buttons_say(
     expect(card).to_contain_text(re.compile(r"[\d.]+ [MG]iB of "))
     expect(card).to_contain_text(re.compile(r"\d\.\d of \d+ busy"))
 
-    ANNOUNCEMENTS.write_text('[[announcement]]\nlevel = "danger"\ntext = "The <b>cooling</b> has failed."\n')
+    ANNOUNCEMENTS.write_text(f'[[announcement]]\nlevel = "danger"\ntext = "{COOLING}"\n')
     ANNOUNCEMENTS.chmod(0o644)
     told = page.locator(".clusterhub-announcement")
 
     assert reload_until(page, lambda: told.count() == 1)
-    expect(told).to_have_text("The <b>cooling</b> has failed.")
+    expect(told).to_have_text(COOLING)
     widths(page, picture, "home-card")
     page.set_viewport_size(SIZE)  # type: ignore[arg-type]
     picture("home", "home-page")

@@ -23,6 +23,20 @@ spec.loader.exec_module(imports)
 """
 
 
+@pytest.mark.parametrize("name", ["requests.models", "IPython.core"])
+def test_jupyter_still_imports_it_where_nobody_defers_it(
+    cluster: RealCluster, tmp_path: Path, name: str
+) -> None:
+    code = f"""
+import jupyterlab.labapp
+from jupyter_client.kernelspec import KernelSpecManager
+KernelSpecManager().kernel_dirs
+raise SystemExit({name!r} not in sys.modules)
+"""
+    done = in_environment(cluster, code, tmp_path)
+    assert done.returncode == 0, f"{name} need not be deferred any more: {done.stderr}"
+
+
 def in_environment(cluster: RealCluster, code: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """The code run by the session environment's Python, where there is a Node that leaves a mark."""
     node = directory / "node"
@@ -46,15 +60,16 @@ def test_jupyterlab_starts_no_node(cluster: RealCluster, tmp_path: Path, asked: 
     assert (tmp_path / "ran").exists() == runs
 
 
-def test_a_session_imports_neither_the_hubs_database_nor_the_grammar(
-    cluster: RealCluster, tmp_path: Path
-) -> None:
+def test_a_session_imports_nothing_that_it_does_not_need(cluster: RealCluster, tmp_path: Path) -> None:
     code = """
 imports.ahead()
 application = imports.import_jupyter()
 import jupyterlab.labapp, notebook.app
+from jupyter_client.kernelspec import KernelSpecManager
+assert os.path.expanduser("~/.ipython/kernels") in KernelSpecManager().kernel_dirs
 assert application.__module__ == "jupyterhub.singleuser.extension"
-found = {"sqlalchemy", "alembic", imports.GRAMMAR} & sys.modules.keys()
+left_out = {"sqlalchemy", "alembic", imports.GRAMMAR, "IPython.core", "requests.models"}
+found = left_out & sys.modules.keys()
 raise SystemExit(str(found) if found else 0)
 """
     done = in_environment(cluster, code, tmp_path)

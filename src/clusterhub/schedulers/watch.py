@@ -39,7 +39,7 @@ by again takes nine, and a job that died is to be explained within five."""
 GATHERING = 1.0
 """Seconds between two looks for those who ask for one, once the reserve is touched: more of them share one,
 and it lasts until a small crowd has started. Spent at once, it would leave each of them to wait for the next
-look for three seconds, more than once."""
+look for three seconds, more than once. Where one session starts, there is nobody to wait for."""
 ROUNDING = 1e-6
 """Seconds that are none: a sum of times can come out a moment too late, again and again."""
 QUIET = 4
@@ -244,7 +244,8 @@ class Watch:
             self._nudge.clear()
             now = self._clock.monotonic()
             delay = self._budget.delay(now, leave=0 if self._wanted else RESERVE)
-            if self._wanted and self._last_look is not None and self._budget.left(now) < RESERVE:
+            gathers = len(self._wanted) > 1 or self._urgent != 1
+            if self._wanted and gathers and self._last_look is not None and self._budget.left(now) < RESERVE:
                 delay = max(delay, self._last_look + GATHERING - now)
             if not self._wanted and self._last_look is not None:
                 if self._urgent:

@@ -7,7 +7,10 @@ test that tells when the packages do not need it any more: `docs/explanation/fas
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
+import importlib.util
+import os
 import sys
 import types
 from collections.abc import Iterator
@@ -21,7 +24,6 @@ AHEAD = (
     "jinja2",
     "jsonschema",
     "dateutil.parser",
-    "requests",
     "aiohttp",
     "zmq.asyncio",
     "prometheus_client",
@@ -29,7 +31,6 @@ AHEAD = (
     "terminado",
     "httpx",
     "babel",
-    "psutil",
     "concurrent.futures.thread",
     "sqlite3",
     "yaml",
@@ -55,8 +56,13 @@ SERVER_SIDE: dict[str, tuple[str, ...]] = {
 by name."""
 
 
+LATER = ("requests",)
+"""What Jupyter's modules import and do not use unless somebody asks for it."""
+
+
 def ahead() -> None:
     """Import what needs nothing of the hub's answer."""
+    gc.disable()  # until `settle`: nearly all that imports make stays
     with absent(GRAMMAR):
         for name in AHEAD:
             # What is missing or broken is said by whoever needs it.
@@ -80,10 +86,13 @@ def absent(name: str) -> Iterator[None]:
 class Deferred(types.ModuleType):
     """Stands in for a module until somebody uses it; then it is imported, and answers for itself."""
 
-    def __init__(self, name: str, taken: tuple[str, ...]) -> None:
-        """``taken`` are names that are taken of it and not used: each is a class of its own."""
+    def __init__(self, name: str, taken: tuple[str, ...] = (), **known: Any) -> None:
+        """``taken`` are names that are taken of it and not used: each is a class of its own.
+
+        ``known`` is what it can answer itself.
+        """
         super().__init__(name)
-        self.__dict__.update({each: type(each, (Exception,), {}) for each in taken})
+        self.__dict__.update({each: type(each, (Exception,), {}) for each in taken}, **known)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what the import system asks
@@ -114,9 +123,20 @@ def import_jupyter() -> Any:
     """Import all that a session is made of; returns JupyterHub's application. Raises ImportError."""
     with absent(GRAMMAR), client_side_only():
         from jupyterhub.singleuser.extension import JupyterHubSingleUser
+    for name in LATER:
+        defer(name)
+    stand_in_for_ipython()
     with contextlib.suppress(ImportError):  # it needs only Jupyter Server
         ask_no_yarn()
     return JupyterHubSingleUser
+
+
+def defer(name: str) -> None:
+    """Have a package imported when it is used, or asked for by name. Its modules can be imported as ever."""
+    spec = importlib.util.find_spec(name) if name not in sys.modules else None
+    if spec is not None:
+        path = spec.submodule_search_locations
+        sys.modules[name] = Deferred(name, __spec__=spec, __path__=path, __package__=name)
 
 
 def ask_no_yarn() -> None:
@@ -125,3 +145,21 @@ def ask_no_yarn() -> None:
         from jupyterlab import commands
     if hasattr(commands, "_yarn_config"):
         commands._yarn_config = lambda _logger: {"yarn config": {}, "npm config": {}}
+
+
+def stand_in_for_ipython() -> None:
+    """Jupyter imports all of IPython to learn where a directory of its is, in which old kernels may lie."""
+    old = os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "ipython")
+    if "IPython.paths" not in sys.modules and not os.path.isdir(old):
+        sys.modules["IPython.paths"] = Deferred("IPython.paths", get_ipython_dir=ipython_directory)
+
+
+def ipython_directory() -> str:
+    """Where IPython keeps what is the person's; see `jupyter_core.migrate.get_ipython_dir`."""
+    return os.path.expanduser(os.environ.get("IPYTHONDIR") or "~/.ipython")
+
+
+def settle() -> None:
+    """The start is over. What it has made stays: whoever looks for garbage need not look there."""
+    gc.freeze()
+    gc.enable()

@@ -162,6 +162,7 @@ def server_class(
 
         def _bind_http_server_tcp(self) -> bool:
             isolation.end_of_start(self)
+            imports.settle()
             encrypt(self.http_server, certificate)
             self.http_server.add_sockets([listener])
             # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.

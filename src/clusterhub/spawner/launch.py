@@ -290,7 +290,7 @@ class Launch:
         except SubmitUnclear as error:
             self.job_id = await self._look_for_job(error)
         self._note_job(Submitted)
-        await self.cluster.watch.refresh()
+        # Not looked for at once: its claim asks for a look if it runs soon, and looks have their budget.
         return self.job_id
 
     def _note_job(self, event: type[Submitted | Adopted]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import Job, JobState, Outcome, SchedulerError
-from clusterhub.schedulers.watch import BURST, GATHERING, JITTER, PER_MINUTE, QUIET, Watch
+from clusterhub.schedulers.watch import BURST, GATHERING, JITTER, PER_MINUTE, QUIET, RESERVE, Watch
 
 from .clocks import FakeClock
 from .table import RUNNING, Table
@@ -167,7 +167,7 @@ async def test_a_small_crowd_shares_looks_and_none_of_it_waits_for_long(
     async def start(number: int) -> None:
         nonlocal longest
         await clock.sleep(number / 10)
-        for _ in range(3):  # before the submission, after it, and when the job boards
+        for _ in range(3):  # before the submission, when the job boards, and for something else
             wanted = clock.monotonic()
             await watch.refresh()
             longest = max(longest, clock.monotonic() - wanted)
@@ -177,6 +177,18 @@ async def test_a_small_crowd_shares_looks_and_none_of_it_waits_for_long(
     await clock.advance(30)
     assert all(task.done() for task in starts)
     assert longest <= GATHERING
+
+
+async def test_where_one_session_starts_its_claim_does_not_wait_for_others(
+    watch: Watch, clock: FakeClock
+) -> None:
+    """Without `gathers` the last look before the budget ends is a second late."""
+    with watch.urgent():
+        for _ in range(BURST - 1):
+            looks = asyncio.create_task(watch.refresh())
+            await clock.advance(0.01)
+            assert looks.done()
+    assert BURST - 1 > RESERVE
 
 
 async def test_a_fresh_look_is_had_at_once_while_others_start(

@@ -121,3 +121,62 @@ def test_nothing_of_jupyters_is_imported_before_the_hub_has_answered() -> None:
         raise SystemExit(str(ours) if ours else 0)
     """)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_package_that_is_imported_later_is_whole_when_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "heavy").mkdir()
+    (tmp_path / "heavy" / "__init__.py").write_text("from heavy.part import value\n")
+    (tmp_path / "heavy" / "part.py").write_text("value = 7\n")
+    done = fresh(f"""
+        sys.path.insert(0, {str(tmp_path)!r})
+        imports.defer("heavy")
+        imports.defer("nowhere")
+        import heavy
+        assert "heavy.part" not in sys.modules and "nowhere" not in sys.modules
+        import heavy.part
+        assert heavy.part.value == 7 and "value" not in vars(heavy)
+        from heavy import value
+        assert value == 7 and sys.modules["heavy"] is not heavy
+    """)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_directory_of_ipython_is_told_without_ipython_which_can_be_had_later(tmp_path: Path) -> None:
+    (tmp_path / "IPython").mkdir()
+    (tmp_path / "IPython" / "__init__.py").write_text("")
+    (tmp_path / "IPython" / "paths.py").write_text("get_ipython_dir = 1\nlocate_profile = 2\n")
+    done = fresh(f"""
+        import os
+        sys.path.insert(0, {str(tmp_path)!r})
+        os.environ.update(HOME="/home/alice", XDG_CONFIG_HOME={str(tmp_path)!r})
+        imports.stand_in_for_ipython()
+        from IPython.paths import get_ipython_dir
+        assert get_ipython_dir() == "/home/alice/.ipython" and "IPython" not in sys.modules
+        os.environ["IPYTHONDIR"] = "/elsewhere"
+        assert get_ipython_dir() == "/elsewhere"
+        from IPython.paths import locate_profile
+        assert locate_profile == 2 and "IPython" in sys.modules
+    """)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_directory_of_an_old_ipython_is_left_to_ipython(tmp_path: Path) -> None:
+    (tmp_path / "ipython").mkdir()
+    done = fresh(f"""
+        import os
+        os.environ["XDG_CONFIG_HOME"] = {str(tmp_path)!r}
+        imports.stand_in_for_ipython()
+        assert "IPython.paths" not in sys.modules
+    """)
+    assert done.returncode == 0, done.stderr
+
+
+def test_garbage_is_collected_again_once_the_start_is_over() -> None:
+    done = fresh("""
+        import gc
+        imports.ahead()
+        assert not gc.isenabled()
+        imports.settle()
+        assert gc.isenabled() and gc.get_freeze_count()
+    """)
+    assert done.returncode == 0, done.stderr

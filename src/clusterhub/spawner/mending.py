@@ -45,11 +45,11 @@ class Remedy(str, Enum):
 
 
 _OUTCOMES: Mapping[Outcome, Remedy] = {
-    Outcome.OUT_OF_MEMORY: Remedy.MORE_MEMORY,
     Outcome.TIME_LIMIT: Remedy.MORE_TIME,
     Outcome.DEADLINE: Remedy.LESS_TIME,
     Outcome.PREEMPTED: Remedy.ELSEWHERE,
 }
+"""Besides those whose explanation advises more memory."""
 
 _REFUSALS: Mapping[str, Remedy] = {
     "time": Remedy.LESS_TIME,

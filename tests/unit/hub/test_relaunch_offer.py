@@ -1,7 +1,7 @@
 """What mends an ending is offered to the person whose choice it was, as the fields of the start page's form.
 
-Without the look at the ending's profile, a change for another choice is offered; without the person's own
-groups one that is refused.
+Without the look at the profile of the ending, a change for another choice is offered; without the parser one
+that is refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What became of a session is mended by the one change that helps, where the person may make it.
 
-Each case fails where its line in `mending._OUTCOMES`, `_REFUSALS` or `_candidates` is taken out; without the
-look at what the parser accepts, a button would offer what is refused.
+Each case fails where its line in `mending._OUTCOMES`, `_REFUSALS` or `_candidates` is taken out, or the look
+at the advice that an explanation gives. Without what the parser accepts, a button offers what is refused.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ NEEDS_DEBIAN_PACKAGES = True
 PERSON = "alice"
 SYSTEMS = ("srun", "batchspawner", "clusterhub")
 VERSION = "version"
+ASIDE = ".aside"
 SRUN_PORT = 8899
 START_SECONDS = 300.0
 END_SECONDS = 60.0
@@ -91,8 +92,16 @@ def _environments() -> Environments:
         shutil.rmtree(directory, ignore_errors=True)
         environment.build(version)
         finish(version)
+    aside = record_of(environments).with_suffix(ASIDE)
+    if aside.exists():  # an earlier run was ended
+        aside.rename(record_of(environments))
     pack(environments, VERSION, say)
     return environments
+
+
+def record_of(environments: Environments) -> Path:
+    """What has sessions find the image."""
+    return image_path(environments, VERSION).with_suffix(".json")
 
 
 @dataclass
@@ -116,8 +125,8 @@ class Bench:
 
     def show_image(self, packed: bool) -> None:
         """Whether sessions find the image."""
-        record = image_path(self.environments, VERSION).with_suffix(".json")
-        aside = record.with_suffix(".aside")
+        record = record_of(self.environments)
+        aside = record.with_suffix(ASIDE)
         if packed and aside.exists():
             aside.rename(record)
         if not packed and record.exists():

@@ -7,8 +7,12 @@ who owns the environment, 36 for modules of Node where there are none.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
+import importlib.util
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -22,6 +26,27 @@ def look_once() -> None:
 
     for name in OF_JUPYTER:
         setattr(paths, name, functools.lru_cache(maxsize=None)(getattr(paths, name)))
+    if importlib.util.find_spec("notebook_shim") is not None:  # which imports it in any case
+        with contextlib.suppress(ImportError):
+            of_ipython: Any = importlib.import_module("IPython.paths")
+            of_ipython.get_ipython_dir = functools.lru_cache(maxsize=None)(of_ipython.get_ipython_dir)
+
+
+def npm_prefix(_manager: Any, npm: str) -> str | None:
+    """Where npm installs for everybody: asked as jupyter_lsp does, without a log in the home directory."""
+    quiet = {"NPM_CONFIG_LOGS_MAX": "0", "NPM_CONFIG_UPDATE_NOTIFIER": "false"}
+    try:
+        done = subprocess.run(
+            [npm, "prefix", "-g"],
+            cwd="/",
+            env=dict(os.environ, **quiet),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.decode().strip()
 
 
 def look_for_modules_of_node_where_there_are_some() -> None:
@@ -39,4 +64,5 @@ def look_for_modules_of_node_where_there_are_some() -> None:
             setattr(self, roots, [each for each in getattr(self, roots) if has_modules(str(each))])
         return finds(self, *parts)
 
+    known.LanguageServerManagerAPI._npm_prefix = npm_prefix
     known.LanguageServerManagerAPI.find_node_module = find_node_module

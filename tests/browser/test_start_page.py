@@ -20,6 +20,8 @@ from tests.hub_fixture import LiveHub
 from tests.real_cluster import RealCluster
 
 WIDTHS = {768: 1024, 1440: 900}
+PATIENCE = 20_000
+"""Milliseconds for an answer of the scheduler's, on a machine that is busy."""
 ELSEWHERE = "http://elsewhere.test/"
 
 
@@ -66,15 +68,17 @@ def test_what_is_chosen_is_told_with_its_time_and_what_starts_sooner(
     alice: Person, hub: LiveHub, picture: Picture
 ) -> None:
     page = alice.page
+    asked = estimates(hub)
+    page.reload()
     card = page.locator(".ch-card", has=page.get_by_role("radio", name="Interactive, up to 8 cores"))
     expect(card.locator(".ch-free")).to_contain_text("4 of 32 cores free")
-    assert estimates(hub) == 0, "nobody chose anything yet"
+    assert estimates(hub) == asked, "nobody chose anything yet"
 
     cores, when = page.locator("[name='interactive:cpus']"), page.locator("#ch-when")
     cores.fill("4")
-    expect(when).to_have_text("It would start now.")
+    expect(when).to_have_text("It would start now.", timeout=PATIENCE)
     cores.fill("8")
-    expect(when).to_have_text(re.compile(r"It would start at \d\d:\d\d, in (3\d|40)min\."))
+    expect(when).to_have_text(re.compile(r"It would start at \d\d:\d\d, in (3\d|40)min\."), timeout=PATIENCE)
     sooner = page.get_by_role("group", name="Sooner, with something else:")
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
@@ -85,13 +89,13 @@ def test_what_is_chosen_is_told_with_its_time_and_what_starts_sooner(
     page.emulate_media(forced_colors="none")
     sooner.get_by_role("button", name="Now with 4 cores").click()
     expect(cores).to_have_value("4")
-    expect(when).to_have_text("It would start now.")
+    expect(when).to_have_text("It would start now.", timeout=PATIENCE)
     expect(sooner).to_be_hidden()
 
     cores.fill("9")
-    expect(when).to_contain_text("more than can be chosen here")
+    expect(when).to_contain_text("more than can be chosen here", timeout=PATIENCE)
     expect(cores).to_have_attribute("aria-invalid", "true")
-    assert 0 < estimates(hub) <= 6
+    assert asked < estimates(hub) <= asked + 6
 
 
 def test_a_link_has_what_the_form_has_and_starts_nothing(alice: Person, hub: LiveHub) -> None:

@@ -31,7 +31,7 @@ def test_who_is_refused_reads_why_above_the_form(
     Person(page, hub, name).log_in("wrong" if name == "alice" else hub.cluster.people[name].password)
     expect(page.locator(".login_error")).to_contain_text(sentence)
     expect(page.get_by_label("Username")).to_have_value(name)
-    picture(f"refused-{name}")
+    picture(f"refused-{name}", "login-page" if name == "alice" else "")
 
 
 RecordProperty = Callable[[str, object], None]
@@ -102,7 +102,7 @@ def test_a_job_that_dies_is_explained_on_the_page_with_the_last_lines_of_its_log
     expect(shown).to_contain_text(fault.what, timeout=30_000)
     now = time.time()
     expect(shown.locator(".clusterhub-log")).to_contain_text(fault.line)
-    picture(f"failed-{fault.profile}")
+    picture(f"failed-{fault.profile}", "failed-page" if fault is DIES[-1] else "")
     where = shown.locator(".clusterhub-where").inner_text()
     seconds = now - bob.hub.end_of(re.findall(r"job (\d+) on n[12]", where)[0])
     record_property("seconds", seconds)

@@ -21,13 +21,13 @@ from clusterhub.privileged.broker import BrokerError
 from clusterhub.schedulers.model import JobState, SchedulerError, SubmitRefused, SubmitUnreached
 from clusterhub.schedulers.watch import Watch
 from clusterhub.spawner.boarding import Question, Refused
+from clusterhub.spawner.choosing import choice_of
 from clusterhub.spawner.clusters import ACCOUNT_AGE
 from clusterhub.spawner.durable import Durable
 from clusterhub.spawner.endings import Session
 from clusterhub.spawner.following import Following
-from clusterhub.spawner.knowledge import NOWHERE, known_of
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
-from clusterhub.spawner.options import ChoiceRefused, parse_choice
+from clusterhub.spawner.options import ChoiceRefused
 from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
 from clusterhub.spawner.own_environment import environment_of
 from clusterhub.spawner.own_words import read_variables
@@ -147,9 +147,7 @@ class ClusterSpawner(Durable, Spawner):
     async def _prepare(self) -> Launch:
         site = self.clusters.site
         account = await self.clusters.broker.account(self.tag.person, max_age=ACCOUNT_AGE)
-        # A start that goes on was judged when it began: what has changed since must not end it.
-        known = NOWHERE if self._goes_on else await known_of(self.clusters, site.clusters)
-        choice = parse_choice(self.user_options, site, account.name, account.groups, known)
+        choice = await choice_of(self.clusters, self.user_options, account, goes_on=self._goes_on)
         profile = site.profile_named(choice.profile)
         began_in = self.environment_path if self._goes_on else ""
         environment = await environment_of(self.clusters, choice, profile, account, began_in=began_in)

@@ -66,7 +66,8 @@ def test_an_operator_looks_after_sessions_in_one_table(
         hub.expect_cancel("alice")
         rows.filter(has_text="alice").get_by_role("link", name="Stop").click()
         page.get_by_role("button", name="Stop it").click()
-        expect(rows).to_have_count(1)
+        page.wait_for_url("**/clusterhub/sessions")
+        expect(rows).to_have_count(1, timeout=15_000)
         said = [
             json.loads(line) for line in (hub_site.STATE_DIRECTORY / "audit.jsonl").read_text().splitlines()
         ]

@@ -4,6 +4,7 @@ import { _ } from "./texts.js";
 import { moment } from "./times.js";
 
 const AGAIN = 5000; // ms between two looks while the page is in sight
+const SOON = 1000; // ms until the first: what was just stopped may still be in what the server wrote
 const table = document.getElementById("clusterhub-sessions");
 const body = table.tBodies[0];
 const filter = document.getElementById("clusterhub-filter");
@@ -105,5 +106,5 @@ const follow = async () => {
   if (!document.hidden) await look();
   setTimeout(follow, AGAIN);
 };
-setTimeout(follow, AGAIN);
+setTimeout(follow, SOON);
 window._jupyterhub_page_loaded = true;

@@ -271,6 +271,9 @@ def _ended(program: str, words: Sequence[str], verb: str) -> Iterator[str]:
 def _touched(effect: Touched, document: Mapping[str, Any], person: str, caller: Account) -> Iterator[str]:
     path, how = effect.path, effect.how
     own = f"{SESSIONS}/{person}"
+    if how == "see names in":
+        yield from _seen(effect, document, caller)
+        return
     if posixpath.normpath(path) != path or "\0" in path or "\n" in path:
         yield f"{how} {path!r}"
     if effect.account == caller and caller.uid == 0:
@@ -300,6 +303,16 @@ def _touched(effect: Touched, document: Mapping[str, Any], person: str, caller: 
     }
     if how not in permitted.get(str(document.get("verb")), set()):
         yield f"{how} {path!r} for {document.get('verb')}"
+
+
+def _seen(effect: Touched, document: Mapping[str, Any], caller: Account) -> Iterator[str]:
+    """Names of files are seen where the request says, and with the person's rights."""
+    if document.get("verb") != "look-at-environment" or effect.path != document.get("path"):
+        yield f"{effect.how} {effect.path!r} for {document.get('verb')}"
+    if effect.account == caller and caller.uid == 0:
+        yield f"root would {effect.how} {effect.path!r}"
+    if not effect.path.startswith("/") or not effect.path.isprintable():
+        yield f"{effect.how} {effect.path!r}"
 
 
 def _asked(effect: Asked, document: Mapping[str, Any]) -> Iterator[str]:

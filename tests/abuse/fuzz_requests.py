@@ -135,6 +135,7 @@ KEYS = (
     "name",
     "bytes",
     "job",
+    "path",
     "signal",
     "program",
     "password",
@@ -193,10 +194,13 @@ class Requests:
         person = random.choice(self.people)
         log = f"{random.choice(NAMES)}-{random.randrange(1, 99)}.log"
         program = random.choice(PROGRAMS)
-        match random.randrange(9):
+        match random.randrange(11):
             case 8:
                 return self._estimate(person)
-            case 0 | 1:
+            case 9:
+                path = random.choice(("/home/alice/venv", "/shared/images/lab.sif", "/", "venv", "/a\nb"))
+                return {"verb": "look-at-environment", "person": person, "path": path}
+            case 0 | 1 | 10:
                 return self._submission(person)
             case 2:
                 told = ["cancel", f"--directory={ENGINE}"] if program == "local-engine" else []

@@ -19,7 +19,7 @@ import pytest
 from tests.abuse.fuzz_requests import ENGINE, PEOPLE, SESSIONS
 from tests.unit.privileged.options_of_sbatch import DIRECTIVE
 
-from clusterhub.privileged.helper import accounts, files, pam, person, shadow, verbs
+from clusterhub.privileged.helper import accounts, environments, files, pam, person, shadow, verbs
 from clusterhub.privileged.helper.accounts import Caller
 from clusterhub.privileged.helper.configuration import Configuration
 
@@ -47,6 +47,7 @@ CONFIGURATION = Configuration(
     allow=[name for name in PEOPLE if name != NOT_ON_THE_LIST],
     directives=[DIRECTIVE],
     engine_directories=[ENGINE],
+    own_environments=True,
 )
 AS_ROOT = Caller(0, True, True, "clusterhub")
 AS_ALICE = Caller(UIDS["alice"], False, False, "alice")
@@ -244,6 +245,7 @@ class Machine:
         monkeypatch.setattr(pam, "ask_pam", self._ask_pam)
         monkeypatch.setattr(shadow, "_entry", lambda _person: None)
         monkeypatch.setattr(subprocess, "Popen", self._popen)
+        monkeypatch.setattr(environments, "look_at", self._look_at)
         self.fake_os = FakeOs(self.world)
         monkeypatch.setattr(files, "os", self.fake_os)
 
@@ -272,6 +274,10 @@ class Machine:
         password = answers.to("Password: ", hidden=True) or ""
         self.world.effects.append(Asked(service, name, password, address, self.world.account))
         return {"reason": "", "code": 0, "messages": [], "questions": []}
+
+    def _look_at(self, path: str) -> dict[str, Any]:
+        self.world.effects.append(Touched("see names in", path, self.world.account))
+        return {}
 
     def _popen(self, command: list[str], **how: Any) -> _Process:
         assert how["start_new_session"]

@@ -147,6 +147,10 @@ HOLES = [
     hole("a job is anything", _with_pattern("JOB", ".*")),
     hole("a log is anything", _with_pattern("LOG_NAME", ".*")),
     hole("a log lies in any directory", _with_pattern("LOG_NAME", r"[A-Za-z0-9_./-]+\.log")),
+    hole(
+        "an environment is anywhere",
+        _with_pattern("_ABSOLUTE", r"(?s).*"),
+    ),
     hole("a ticket is anything", _with_pattern("TICKET_NAME", ".*")),
     hole("an output is any file", _with_pattern("OUTPUT_NAME", ".*")),
     hole("scripts may carry options", _with_pattern("_SCRIPT_DIRECTIVE", r"(?!)")),

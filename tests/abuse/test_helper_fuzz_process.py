@@ -84,6 +84,7 @@ class Room:
                     "allow": [name for name in PEOPLE if name != NOT_ON_THE_LIST],
                     "directives": [DIRECTIVE],
                     "engine_directories": [str(self.engine)],
+                    "own_environments": True,
                 }
             )
         )

@@ -292,5 +292,8 @@ def helper_configuration(site: Site, schedulers: Mapping[str, Scheduler]) -> Hel
             str(cluster.directory) for cluster in site.clusters.values() if cluster.directory is not None
         ),
         allow=site.login.allow,
+        own_environments=any(
+            key in (profile.choose or ()) for profile in site.profiles for key in ("own_path", "own_image")
+        ),
         audit_log=str(site.hub.helper_log) if site.hub.helper_log is not None else None,
     )

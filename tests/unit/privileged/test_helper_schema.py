@@ -104,6 +104,14 @@ def test_a_signal_becomes_the_command_of_its_program() -> None:
     assert check_request(request, CONFIGURATION)[1]["argv"] == ["scancel", "--full", "--signal=USR1", "17"]
 
 
+def test_an_environment_is_looked_at_only_where_people_may_bring_one() -> None:
+    request = {"verb": "look-at-environment", "person": "alice", "path": "/home/alice/venv"}
+    with pytest.raises(Refused, match="no profile lets people bring an environment"):
+        check_request(request, CONFIGURATION)
+    allowed = CONFIGURATION._replace(own_environments=True)
+    assert check_request(request, allowed)[1]["path"] == "/home/alice/venv"
+
+
 @pytest.mark.parametrize("until", ["soon", 10, True, None, float("nan"), float("inf")])
 def test_until_when_is_a_number_of_seconds(until: object) -> None:
     with pytest.raises(Refused) as refusal:

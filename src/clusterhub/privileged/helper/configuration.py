@@ -34,6 +34,8 @@ class Configuration(NamedTuple):
     """The operator's own options for submitting, each the exact text that may be given."""
     engine_directories: Sequence[str] = ()
     """Where local engines keep their records, each the exact text that their commands name."""
+    own_environments: bool = False
+    """Whether people may bring environments, of which names of files can then be looked at as them."""
     audit_log: str | None = None
     program_seconds: int = 30
     umask: int = 0o022
@@ -70,6 +72,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "only_person": lambda value: value is None or isinstance(value, str),
     "directives": lambda value: _is_strings(value) and all(map(directive_words, value)),
     "engine_directories": lambda value: isinstance(value, list) and all(map(_is_path, value)),
+    "own_environments": lambda value: type(value) is bool,
     "audit_log": lambda value: value is None or _is_path(value),
     "program_seconds": lambda value: type(value) is int and 1 <= value <= LONGEST_PROGRAM_SECONDS,
     "umask": lambda value: type(value) is int and value in range(0o100),

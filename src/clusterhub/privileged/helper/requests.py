@@ -28,7 +28,7 @@ MOST_ANSWERS = 4
 # Lines of a script that a scheduler reads as further options.
 _SCRIPT_DIRECTIVE = re.compile(r"^#(?:SBATCH|PBS|BSUB)", re.MULTILINE)
 
-_ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*")
+_ABSOLUTE = re.compile(r"/.*")
 
 Request = Mapping[str, Any]
 Fields = dict[str, Any]
@@ -75,8 +75,14 @@ def _remove_ticket(request: Request, _: Configuration) -> Fields:
     return {"name": check_text(request["name"], "name", 160, TICKET_NAME)}
 
 
-def _look_at_environment(request: Request, _: Configuration) -> Fields:
-    return {"path": check_text(request["path"], "path", 4096, _ABSOLUTE)}
+def _look_at_environment(request: Request, configuration: Configuration) -> Fields:
+    # The one path that a caller may give: it is followed with the person's rights, and nothing of it is run.
+    if not configuration.own_environments:
+        raise Refused("no profile lets people bring an environment", "verb", "run clusterhub setup anew")
+    path = check_text(request["path"], "path", 4096, _ABSOLUTE)
+    if not path.isprintable():
+        raise Refused("the path has characters that cannot be printed", "path")
+    return {"path": path}
 
 
 def _authenticate(request: Request, _: Configuration) -> Fields:

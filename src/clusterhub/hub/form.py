@@ -25,7 +25,7 @@ from clusterhub.site.schema import Site
 from clusterhub.spawner.clusters import ACCOUNT_AGE, Clusters
 from clusterhub.spawner.environments import Offer
 from clusterhub.spawner.free_now import FreeNow, free_now
-from clusterhub.spawner.interfaces import INTERFACES
+from clusterhub.spawner.interfaces import titles
 from clusterhub.spawner.knowledge import Known, known_of
 from clusterhub.spawner.messages import as_html
 from clusterhub.spawner.offers import Terms
@@ -40,6 +40,7 @@ NOTHING = Markup()
 XSRF = "_xsrf"
 """JupyterHub's own field, against forged requests."""
 
+WITHOUT_APPS = titles({})
 NO_PROFILE = _("There is no profile that you may use. Ask your operators for one.")
 
 
@@ -76,6 +77,7 @@ async def options_form(spawner: ClusterSpawner) -> str:
         last,
         {name: free_html(each) for name, each in free.items()},
         await clusters.environments.offers(profiles),
+        titles_of=titles(clusters.site.apps),
         presets=await _presets(clusters, account.name),
         problem=_problem(linked, clusters.site, account, known),
     )
@@ -111,13 +113,15 @@ def render_form(
     free: Mapping[str, Markup] = MappingProxyType({}),
     environments: Mapping[str, Sequence[Offer]] = MappingProxyType({}),
     *,
+    titles_of: Mapping[str, str] = WITHOUT_APPS,
     presets: Markup = NOTHING,
     problem: str = "",
 ) -> str:
     """The form for these profiles, filled in as the person last chose, or as a link says.
 
-    ``free`` says what each has free, ``environments`` what can be picked of those, ``presets`` which choices
-    the person keeps, ``problem`` what of a link cannot be chosen.
+    ``free`` says what each has free, ``environments`` what can be picked of those, ``titles_of`` what the
+    interfaces are called, ``presets`` which choices the person keeps, ``problem`` what of a link cannot be
+    chosen.
     """
     names = [each.profile.name for each in terms]
     before = first_of(last.get("profile"))
@@ -128,7 +132,10 @@ def render_form(
         .render(
             profiles=[
                 _card(
-                    each, last if each.profile.name == chosen else {}, environments.get(each.profile.name, ())
+                    each,
+                    last if each.profile.name == chosen else {},
+                    environments.get(each.profile.name, ()),
+                    titles_of,
                 )
                 for each in terms
             ],
@@ -145,7 +152,9 @@ def free_html(free: FreeNow) -> Markup:
     return Markup(_environment().get_template("free_now.html").render(free=free).strip())  # noqa: S704 - escaped by Jinja
 
 
-def _card(terms: Terms, last: Mapping[str, Any], environments: Sequence[Offer]) -> dict[str, Any]:
+def _card(
+    terms: Terms, last: Mapping[str, Any], environments: Sequence[Offer], titles_of: Mapping[str, str]
+) -> dict[str, Any]:
     profile = terms.profile
     # Where this person may not even have the least the profile's own limits are shown: a start says why not.
     ranges: dict[str, Range | None] = {key: terms.widest(key) or getattr(profile, key) for key in AMOUNTS}
@@ -163,7 +172,7 @@ def _card(terms: Terms, last: Mapping[str, Any], environments: Sequence[Offer]) 
             for key, each in ranges.items()
             if each and not each.is_fixed
         ],
-        "interfaces": [(name, INTERFACES[name].title) for name in profile.interface],
+        "interfaces": [(name, titles_of[name]) for name in profile.interface],
         "interface": first_of(last.get("interface")),
         "environments": [(each.version, each.title) for each in environments],
         "environment": first_of(last.get("environment")),

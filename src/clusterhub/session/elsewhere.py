@@ -9,7 +9,6 @@ before their own server would.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
 import shutil
@@ -158,22 +157,11 @@ def take_over(files: Mapping[str, str]) -> int:
     listener.setblocking(False)  # which Python takes up by itself only where it made the socket
     os.set_inheritable(SOCKET, False)
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
-    reply = handed["reply"]
-    reply["environment"]["JUPYTERHUB_DEFAULT_URL"] = first_page(reply["environment"])
     from . import server
 
     try:
-        server.serve(listener, reply, handed["settings"], handed["runtime"], files)
+        server.serve(listener, handed["reply"], handed["settings"], handed["runtime"], files)
     except LaunchError as error:
         say(str(error))
         return error.code
     return 0
-
-
-def first_page(environment: Mapping[str, str]) -> str:
-    """The page that opens: what was chosen, or what there is."""
-    wanted = environment.get("JUPYTERHUB_DEFAULT_URL", "/lab")
-    pages = {"/lab": "jupyterlab", "/tree": "notebook"}
-    if wanted not in pages or importlib.util.find_spec(pages[wanted]):
-        return wanted
-    return next((page for page, package in pages.items() if importlib.util.find_spec(package)), "/")

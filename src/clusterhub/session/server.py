@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from . import home, imports, isolation, kernels, lookups, shared_files, unpacked
+from . import first_page, home, imports, isolation, kernels, lookups, shared_files, unpacked
 from .certificate import AUTHORITY_VARIABLE, Certificate
 from .discretion import keep_cookies_out_of_logs
 from .following import EVENT_SCHEMA, Session
@@ -29,6 +29,7 @@ def serve(
     unpacked.remove_at_end()
     keep_cookies_out_of_logs()
     os.environ.update(reply["environment"])
+    os.environ[first_page.VARIABLE] = first_page.choose(reply, is_own=bool(settings.get("own")))
     prepare(runtime, reply)
     token = os.environ["JUPYTERHUB_API_TOKEN"]
     said = whereabouts(settings, listener)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from clusterhub.site.addresses import WORKING_DIRECTORY
+from clusterhub.site.apps import INTERFACE
 from clusterhub.site.cluster import Directives
 from clusterhub.site.kinds import (
     LINE,
@@ -23,8 +24,6 @@ from clusterhub.site.quantities import Refused
 from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
 from clusterhub.site.section import Section, key
 from clusterhub.site.versions import Versions
-
-Interface = Literal["lab", "notebook", "terminal"]
 
 # These are no wider than what `clusterhub.privileged.helper.options` lets through.
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,127}"
@@ -59,7 +58,6 @@ CHOOSABLE = (
 )
 """What people may choose besides amounts and interface, where a profile lets them."""
 CHOOSE = one_of("something that people can choose", *CHOOSABLE)
-INTERFACE = one_of("an interface", "lab", "notebook", "terminal")
 NICE = whole_number("a whole number", 0, 2147483645, "only root may raise a job's priority")
 
 _RESERVED = ("JUPYTERHUB_", "CLUSTERHUB_", "SLURM_", "JPY_")
@@ -182,15 +180,16 @@ class Profile(Section):
     )
     allow: People = key("Who is offered it.", example=["@gpu-users"], default=(), derived="everybody")
     interface: Annotated[
-        tuple[Annotated[Interface, INTERFACE], ...],
+        tuple[Annotated[str, INTERFACE], ...],
         ListOf(
-            "`lab`, `notebook`, `terminal`, or a list",
-            'one of "lab", "notebook", "terminal", or a list',
+            "name of an interface, or a list",
+            'a name such as "lab", or a list such as ["lab", "rstudio"]',
             single=True,
         ),
     ] = key(
-        "What opens: JupyterLab, Notebook 7, or terminals only. Of several, people pick one; the first is "
-        "preset.",
+        "What opens: `lab` (JupyterLab), `notebook` (Notebook 7), `terminal` (terminals only), or an "
+        "application that the environment has: `rstudio`, `vscode`, `desktop`, or one of a table "
+        "`[app.NAME]`. Of several, people pick one; the first is preset.",
         example=["lab", "terminal"],
         default=("lab", "notebook", "terminal"),
     )

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clusterhub.site.addresses import is_address, is_plain
+from clusterhub.site.apps import INTERFACE, INTERFACE_ALLOWED, JUPYTER, KNOWN
 from clusterhub.site.cluster import ONLY_FOR
 from clusterhub.site.derived import HTTPS_PORT, sessions_directory
 from clusterhub.site.kinds import SLUG, shown
@@ -39,7 +40,7 @@ class Conflict:
 
 def conflicts(site: Table) -> Iterator[Conflict]:
     """Everything that does not fit together."""
-    clusters = _table(site, "cluster")
+    clusters, apps = _table(site, "cluster"), _table(site, "app")
     profiles = [
         (position, profile)
         for position, profile in enumerate(_list(site, "profile"))
@@ -50,6 +51,8 @@ def conflicts(site: Table) -> Iterator[Conflict]:
     yield from _profile_names(site, profiles)
     for position, profile in profiles:
         yield from _profile_on_cluster(("profile", position), profile, clusters)
+        yield from _interfaces(("profile", position, "interface"), profile, apps)
+    yield from _app_names(apps)
     yield from _several_slurm_clusters(clusters)
     yield from _login(site, clusters)
     yield from _sessions(site)
@@ -198,6 +201,28 @@ def _profile_on_cluster(where: tuple[str | int, ...], profile: Table, clusters: 
             position = _list(profile, "choose").index("gpu_type")
             message = "there is no model to choose where the profile has no GPUs"
             yield Conflict((*where, "choose", position), message, "gpus in the profile, too")
+
+
+def _interfaces(where: tuple[str | int, ...], profile: Table, apps: Table) -> Iterator[Conflict]:
+    given = profile.get("interface")
+    listed = [((*where, place), name) for place, name in enumerate(given)] if isinstance(given, list) else []
+    there = (*JUPYTER, *KNOWN, *apps)
+    for place, name in listed or [(where, given)]:
+        if isinstance(name, str) and name not in there:
+            near = difflib.get_close_matches(name, there, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            yield Conflict(place, f"there is no interface {shown(name)}{hint}", INTERFACE_ALLOWED)
+
+
+def _app_names(apps: Table) -> Iterator[Conflict]:
+    for name in apps:
+        try:
+            INTERFACE.read(name)
+        except Refused as refused:
+            yield Conflict(("app", name), refused.what, "lower-case letters, digits, - and _", at_key=True)
+        if name in JUPYTER:
+            message = f'"{name}" is what Jupyter itself has'
+            yield Conflict(("app", name), message, "another name", at_key=True)
 
 
 def _profile_on_local(

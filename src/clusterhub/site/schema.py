@@ -10,25 +10,26 @@ from pydantic import PrivateAttr
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.site.addresses import Ports
+from clusterhub.site.apps import App
 from clusterhub.site.cluster import Cluster
 from clusterhub.site.hub import Hub, Login
 from clusterhub.site.kinds import ListOf
 from clusterhub.site.pages import Pages
 from clusterhub.site.people import allowed
-from clusterhub.site.profile import Interface, Profile
+from clusterhub.site.profile import Profile
 from clusterhub.site.ranges import DurationRange, GpuRange, IntRange, MemoryRange
 from clusterhub.site.section import Section, key
 from clusterhub.site.sessions import Environment, Sessions
 from clusterhub.site.versions import path_of
 
 __all__ = [
+    "App",
     "Cluster",
     "DurationRange",
     "Environment",
     "GpuRange",
     "Hub",
     "IntRange",
-    "Interface",
     "Login",
     "MemoryRange",
     "Pages",
@@ -53,6 +54,12 @@ class Site(Section):
     )
     environment: Environment = key(
         "The Python environment.", example={"path": "/shared/clusterhub/environments/current"}
+    )
+    apps: dict[str, App] = key(
+        "Applications for a profile's `interface`, by name.",
+        example={"matlab": {"title": "MATLAB"}},
+        alias="app",
+        default={},
     )
     sessions: Sessions = key("What every session has.", example={"ports": "30000-32000"}, default=Sessions())
     pages: Pages = key("What people see.", example={"languages": ["en", "fi"]}, default=Pages())

@@ -1,10 +1,13 @@
-"""What a person may work in: each is Jupyter Server with another first page."""
+"""What a person may work in: each is Jupyter Server with another first page, or an application behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from clusterhub.site.apps import KNOWN
+from clusterhub.site.schema import App, Site
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Interface:
     """Extensions of JupyterLab that it goes without."""
     workspace: Mapping[str, Any] = field(default_factory=dict)
     """What JupyterLab opens at first; empty for what the person had open."""
+    app: str = ""
+    """The name by which its package announces the application; empty where nobody need look for it."""
 
     @property
     def page_config(self) -> dict[str, Any]:
@@ -66,3 +71,18 @@ INTERFACES = {
         workspace=TERMINAL_OPEN,
     ),
 }
+
+
+def interface_of(site: Site, name: str) -> Interface:
+    """The interface of that name, which a profile of the site has."""
+    if name in INTERFACES:
+        return INTERFACES[name]
+    if name in site.apps:
+        app = site.apps[name]
+        return Interface(app.title, app.path or f"/{name}/")
+    return Interface(KNOWN[name].title, KNOWN[name].path, app=name)
+
+
+def titles(apps: Mapping[str, App]) -> Mapping[str, str]:
+    """What people see for each interface; ``apps`` are those of the site's own."""
+    return {name: each.title for there in (INTERFACES, KNOWN, apps) for name, each in there.items()}

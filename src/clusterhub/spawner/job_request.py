@@ -36,6 +36,7 @@ CARRIED = (
     "isolation.py",
     "kernels.py",
     "elsewhere.py",
+    "first_page.py",
     "lookups.py",
     "runtime.py",
     "shared_files.py",

@@ -21,7 +21,7 @@ from clusterhub.spawner.boarding import Claim, Expectation, Ready, Ticket
 from clusterhub.spawner.certificates import Certificates
 from clusterhub.spawner.clusters import Clusters
 from clusterhub.spawner.endings import Session
-from clusterhub.spawner.interfaces import ARGUMENTS, INTERFACES
+from clusterhub.spawner.interfaces import ARGUMENTS, interface_of
 from clusterhub.spawner.job_request import SessionPaths, job_request, ticket_settings
 from clusterhub.spawner.options import Choice
 from clusterhub.spawner.patience import check_patience
@@ -328,7 +328,7 @@ class Launch:
         self.endpoint = self._endpoint(claim)
         self._boarded.set()
         self._note()
-        interface = INTERFACES[self.choice.interface]
+        interface = interface_of(self.clusters.site, self.choice.interface)
         environment = dict(self.given.environment(listening_url(claim)))
         environment["JUPYTERHUB_DEFAULT_URL"] = interface.default_url
         page_config = dict(interface.page_config)
@@ -346,6 +346,7 @@ class Launch:
             "hub_version": jupyterhub.__version__,
             "arguments": [*ARGUMENTS, *as_root],
             "page_config": page_config,
+            "app": interface.app,
             "workspace": dict(interface.workspace),
             "user_config": self.clusters.site.sessions.user_config,
             "tcp_kernels": list(self.clusters.site.sessions.tcp_kernels),

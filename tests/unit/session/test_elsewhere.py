@@ -24,7 +24,7 @@ from typing import Any
 import jupyterhub
 import pytest
 
-from clusterhub.session.elsewhere import ALWAYS_OURS, WHERE_MISSING, first_page, place_packages
+from clusterhub.session.elsewhere import ALWAYS_OURS, WHERE_MISSING, place_packages
 from clusterhub.spawner.job_request import carried_files, launcher_source
 
 SITE_PACKAGES = Path(jupyterhub.__file__).parents[1]
@@ -192,14 +192,3 @@ def test_what_is_placed_along_is_found_and_no_more_than_that(tmp_path: Path, cop
     assert names(tmp_path / "along" / "ours") == ["jupyterhub"]
     assert names(tmp_path / "along" / "missing") == ["sqlalchemy", "typing_extensions.py"]
     assert (tmp_path / "along" / "ours" / "jupyterhub").is_symlink() is not copied
-
-
-def test_the_first_page_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    there: set[str] = set()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in there else None)
-    seen = []
-    for packages in (set[str](), {"notebook"}, {"jupyterlab", "notebook"}):
-        there.clear()
-        there.update(packages)
-        seen.append([first_page({"JUPYTERHUB_DEFAULT_URL": page}) for page in ("/lab", "/tree", "/app")])
-    assert seen == [["/", "/", "/app"], ["/tree", "/tree", "/app"], ["/lab", "/tree", "/app"]]

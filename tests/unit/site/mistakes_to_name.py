@@ -38,6 +38,11 @@ def cluster(line: str, *says: str, allows: str = "") -> Mistake:
     return Mistake(CLUSTERS, f"{CLUSTERS}{line}\n", 11, says, allows)
 
 
+def app(lines: str, *says: str, allows: str = "", line: int = 11) -> Mistake:
+    """A mistake in a table of its own, which begins in line 11."""
+    return Mistake(CLUSTERS, f"{CLUSTERS}{lines}\n", line, says, allows)
+
+
 def sessions(line: str, *says: str, allows: str = "") -> Mistake:
     """A mistake in a line of its own in [sessions]."""
     return Mistake("[environment]\n", f"[sessions]\n{line}\n[environment]\n", 13, says, allows)
@@ -249,7 +254,24 @@ MISTAKES = {
     # Words
     "unknown scheduler": Mistake('"slurm"', '"slrum"', 10, ('did you mean "slurm"?',), '"slurm" or "local"'),
     "unknown login": Mistake('"pam"', '"PAM"', 6, ('did you mean "pam"?',), "one-person"),
-    "unknown interface": profile('interface = ["lab", "labs"]', '"labs" is not an interface'),
+    "unknown interface": profile(
+        'interface = ["lab", "labs"]',
+        'there is no interface "labs"',
+        'did you mean "lab"?',
+        allows="[app.NAME]",
+    ),
+    "unknown interface alone": profile('interface = "jupyter"', 'there is no interface "jupyter"'),
+    "interface that is no name": profile('interface = "R Studio"', '"R Studio" is not an interface'),
+    "application without a title": app(
+        '[app.matlab]\npath = "/matlab/"', "this key is missing", allows="MATLAB"
+    ),
+    "application at an address": app(
+        '[app.matlab]\ntitle = "MATLAB"\npath = "https://example.org"', "not a path in a session", line=13
+    ),
+    "application under Jupyter's own name": app(
+        '[app.lab]\ntitle = "Lab"', "is what Jupyter itself has", allows="another name"
+    ),
+    "application under no name": app('[app."A b"]\ntitle = "A"', "not an interface", allows="lower-case"),
     "interface twice": profile('interface = ["lab", "lab"]', '"lab" is in the list twice'),
     "no interface": profile("interface = []", "the list is empty", allows="leave the key out"),
     "bad job name": cluster('job_name = "my job"', "not a job's name"),

@@ -8,15 +8,16 @@ JupyterHub's white on orange did; a control that the keyboard does not reach the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from tests import pam_services
 from tests.browser.conftest import SIZE
 from tests.browser.person import Person
 from tests.hub_fixture import LiveHub
-from tests.hub_site import OPERATORS, group
+from tests.hub_site import DIRECTORY, OPERATORS, group
 
 GRAVE = ("serious", "critical")
 NOT_OURS = "#react-admin-hook"
@@ -70,26 +71,62 @@ def test_axe_finds_nothing_serious_on_any_page(looked_into: Page, hub: LiveHub) 
         bob.start("An account that does not exist")
         expect(page.locator(".alert-danger").first).to_be_visible()
         look("refused start")
-        bob.start("Held until released")
-        expect(bob.message).to_contain_text("held")
-        look("waiting")
-        page.goto("/hub/home")
-        look("home, a session waits")
-        page.goto("/hub/spawn-pending/bob")
-        hub.expect_cancel("bob")
-        page.locator("#stop-server-btn").click()
-        page.wait_for_url(re.compile("/hub/home"))
-        page.goto("/user/bob/lab")
-        look("not running")
-        bob.start("A prologue that fails")
-        expect(page.locator(".alert-danger").first).to_contain_text("prologue", timeout=30_000)
-        look("failed")
-        for address in ("/hub/home", "/hub/token", "/hub/admin", "/hub/nowhere", "/hub/clusterhub/error/503"):
+        while_it_waits(bob, look)
+        after_it_failed(bob, look)
+        while_it_runs(bob, look)
+        for address in ("/hub/token", "/hub/admin", "/hub/nowhere", "/hub/clusterhub/error/503"):
             page.goto(address)
             look(address)
         page.goto("/hub/logout")
         look("logged out")
+    with pam_services.person_with_codes(DIRECTORY) as name:
+        Person(page, hub, name).log_in(pam_services.PASSWORD)
+        expect(page.get_by_label(pam_services.QUESTION)).to_be_visible()
+        look("a code is asked for")
     assert not found, "\n".join(found)
+
+
+def while_it_waits(bob: Person, look: Callable[[str], None]) -> None:
+    page = bob.page
+    bob.start("Held until released")
+    expect(bob.message).to_contain_text("held")
+    look("waiting")
+    page.goto("/hub/home")
+    look("home, a session waits")
+    for address in ("sessions", "message/bob", "stop/bob"):
+        page.goto(f"/hub/clusterhub/{address}")
+        look(address)
+    page.goto("/hub/spawn-pending/bob")
+    bob.hub.expect_cancel("bob")
+    page.locator("#stop-server-btn").click()
+    page.wait_for_url(re.compile("/hub/home"))
+
+
+def after_it_failed(bob: Person, look: Callable[[str], None]) -> None:
+    page = bob.page
+    page.goto("/user/bob/lab")
+    look("not running")
+    bob.start("A prologue that fails")
+    expect(page.locator(".alert-danger").first).to_contain_text("prologue", timeout=30_000)
+    look("failed")
+    page.goto("/hub/home")
+    look("home, a session failed")
+    page.get_by_role("link", name=re.compile("^Log")).first.click()
+    expect(page.locator(".clusterhub-whole-log")).to_be_visible()
+    look("log")
+
+
+def while_it_runs(bob: Person, look: Callable[[str], None]) -> None:
+    page = bob.page
+    bob.start("Ten minutes at once")
+    bob.await_lab()
+    page.goto("/hub/home")
+    expect(page.get_by_role("button", name="Restart")).to_be_visible()
+    look("home, a session runs")
+    bob.hub.expect_cancel("bob")
+    page.goto("/hub/clusterhub/stop/bob")
+    page.get_by_role("button", name="Stop it").click()
+    page.wait_for_url(re.compile("/hub/home"))
 
 
 def test_a_session_is_started_and_stopped_with_keys_only(page: Page, hub: LiveHub) -> None:

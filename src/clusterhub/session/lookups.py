@@ -12,7 +12,7 @@ import functools
 import importlib
 import importlib.util
 import os
-import subprocess
+import shutil
 import sys
 from typing import Any
 
@@ -32,21 +32,23 @@ def look_once() -> None:
             of_ipython.get_ipython_dir = functools.lru_cache(maxsize=None)(of_ipython.get_ipython_dir)
 
 
-def npm_prefix(_manager: Any, npm: str) -> str | None:
-    """Where npm installs for everybody: asked as jupyter_lsp does, without a log in the home directory."""
-    quiet = {"NPM_CONFIG_LOGS_MAX": "0", "NPM_CONFIG_UPDATE_NOTIFIER": "false"}
-    try:
-        done = subprocess.run(
-            [npm, "prefix", "-g"],
-            cwd="/",
-            env=dict(os.environ, **quiet),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.decode().strip()
+def npm_prefix(_manager: Any, npm: str) -> str:
+    """Where npm installs for everybody, as ``npm prefix -g`` says it, without a start of Node.
+
+    It is what a variable or a file ``npmrc`` says, else where Node itself is (npm's manual, npmrc and config).
+    """
+    given = os.environ.get("npm_config_prefix") or os.environ.get("NPM_CONFIG_PREFIX")
+    if given:
+        return given
+    beside = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("node") or npm)))
+    user = os.environ.get("NPM_CONFIG_USERCONFIG") or os.path.expanduser("~/.npmrc")
+    for path in (user, os.path.join(beside, "etc", "npmrc")):
+        with contextlib.suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+            for line in file:
+                name, equals, value = line.partition("=")
+                if equals and name.strip() == "prefix":
+                    return os.path.expanduser(os.path.expandvars(value.strip().strip("\"'")))
+    return beside
 
 
 def look_for_modules_of_node_where_there_are_some() -> None:

@@ -58,3 +58,34 @@ def test_modules_of_node_are_looked_for_where_there_are_some(
     (tmp_path / "with" / "node_modules").mkdir(parents=True)
     LanguageServerManagerAPI(tmp_path / "without", tmp_path / "with").find_node_module("pyright", "server.js")
     assert looks == [tmp_path / "with"]
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with Node and npm, and a home; npm cannot be run."""
+    for name in ("node", "npm"):
+        program = tmp_path / "node" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch(0o755)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path / "node" / "bin"))
+    for name in ("npm_config_prefix", "NPM_CONFIG_PREFIX", "NPM_CONFIG_USERCONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_npm_installs_beside_node_unless_somebody_says_otherwise(
+    node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers are those of npm 11.17 in the same four places."""
+    npm = str(node / "node" / "bin" / "npm")
+    seen = [lookups.npm_prefix(None, npm)]
+    (node / "node" / "etc").mkdir()
+    (node / "node" / "etc" / "npmrc").write_text("prefix=/opt/npm\n")
+    seen.append(lookups.npm_prefix(None, npm))
+    (node / "home" / ".npmrc").write_text("; mine\nsave=true\nprefix = ${HOME}/modules\n")
+    seen.append(lookups.npm_prefix(None, npm))
+    monkeypatch.setenv("NPM_CONFIG_PREFIX", "/elsewhere")
+    seen.append(lookups.npm_prefix(None, npm))
+    assert seen == [str(node / "node"), "/opt/npm", str(node / "home" / "modules"), "/elsewhere"]

@@ -138,12 +138,16 @@ HOLD_MEMORY = "import time; held = bytearray(600 * 2**20); time.sleep(3)"
 TOO_MUCH_MEMORY = "more = bytearray(4 * 2**30)"
 
 
-async def end_server_first(hub: LiveHub, walk: Walk, name: str) -> None:
-    """When memory is short, the node is to end the session's server, and not only a kernel."""
-    asked = await walk.run_cell("import os, socket; print(socket.gethostname(), os.getppid())", name)
-    node, server = asked[0].split()
+async def end_server_first(hub: LiveHub, walk: Walk, name: str) -> str:
+    """When memory is short, the node is to end the session's server, and not only a kernel.
+
+    Returns a kernel's id: one that is started later would inherit that.
+    """
+    said, kernel = await walk.run_cell("import os, socket; print(socket.gethostname(), os.getppid())", name)
+    node, server = said.split()
     done = hub.cluster.run(node, ["sh", "-c", f"echo 1000 >/proc/{server}/oom_score_adj"])
     assert done.returncode == 0, done.stderr
+    return kernel
 
 
 async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: Walk) -> None:
@@ -157,10 +161,10 @@ async def test_what_or_who_ended_a_session_that_ran_is_told(hub: LiveHub, bob: W
     hub.cancel(jobs["operator"])
     with contextlib.suppress(Exception):  # the server goes before it can answer
         await bob.run_cell("import os; os.kill(os.getppid(), 9)", "signal")
-    await end_server_first(hub, bob, "memory")
-    await bob.run_cell(HOLD_MEMORY, "memory")
+    kernel = await end_server_first(hub, bob, "memory")
+    await bob.run_cell(HOLD_MEMORY, "memory", kernel)
     with contextlib.suppress(Exception):
-        await bob.run_cell(TOO_MUCH_MEMORY, "memory")
+        await bob.run_cell(TOO_MUCH_MEMORY, "memory", kernel)
 
     ending = await told(hub, bob, "person", lambda ending: "by" in ending["what"])
     assert ending["what"] == "Your session's job was cancelled by you."

@@ -80,7 +80,7 @@ def test_an_ended_session_is_started_again_as_it_was(
         still = plain.new_page()
         still.goto("/hub/user/bob/lab")
         still.get_by_role("button", name=AGAIN).click()
-        expect(still).to_have_url(re.compile(r"/hub/spawn-pending/bob"))
+        expect(still).to_have_url(re.compile(r"/hub/spawn-pending/bob|/user/bob/"))
         third = only_job(hub)
         assert chosen(hub, third) == chosen(hub, first)
         hub.cancel(third, "bob")

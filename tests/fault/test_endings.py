@@ -75,7 +75,7 @@ async def says_so(walk: Walk, demo: Demo) -> None:
     assert ending["what"] == KILLED
     assert ending["job"] == demo.jobs[-1].name
     assert (ending["outcome"], ending["served"]) == ("failed", True)
-    assert any("listens on port" in line or "is running at" in line for line in ending["log"])
+    assert any("listens on port" in line or "Server]" in line for line in ending["log"])
     answer = await clusterhub(demo, "why", ME)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith(KILLED)

@@ -35,9 +35,9 @@ def look_once() -> None:
 def npm_prefix(_manager: Any, npm: str) -> str:
     """Where npm installs for everybody, as ``npm prefix -g`` says it, without a start of Node.
 
-    It is what a variable or a file ``npmrc`` says, else where Node itself is (npm's manual, npmrc and config).
+    It is what a variable or a file ``npmrc`` says, else where Node itself is (npm's manual, npmrc).
     """
-    given = os.environ.get("npm_config_prefix") or os.environ.get("NPM_CONFIG_PREFIX")
+    given = os.environ.get("NPM_CONFIG_PREFIX") or os.environ.get("npm_config_prefix")  # noqa: SIM112 - npm's own
     if given:
         return given
     beside = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("node") or npm)))

@@ -239,6 +239,7 @@ class ClusterSpawner(Durable, Spawner):
             # keeps the job, which the new start finds by its tag.
             unheard = not self.job_id
             self.clear_state()
+            self.environment_path = state.get("environment", "")
             self.clusters.interrupt(self.tag.person, self.tag.server, unheard=unheard)
 
     def clear_state(self) -> None:
@@ -246,6 +247,8 @@ class ClusterSpawner(Durable, Spawner):
         super().clear_state()
         if self._begins_anew:
             self.clusters.interrupt(self.tag.person, self.tag.server)
+        elif not self.will_resume:
+            self.environment_path = ""
         self.job_id = self.endpoint = self.cluster_name = self.profile_name = ""
         self.restart = 0
         self._used = None

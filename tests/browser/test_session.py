@@ -41,7 +41,7 @@ def test_alice_logs_in_waits_works_on_a_node_and_stops(
     page = alice.page
     expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
     expect(page.locator(".ch-free").first).to_contain_text(re.compile(r"\d+ of 32 cores free"))
-    expect(page.get_by_role("radio", name="Interactive, up to 8 cores")).to_be_checked()
+    alice.choose("Interactive, up to 8 cores")
     picture("start-page", "start-page")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(alice.message).to_contain_text(re.compile(r"Job \d+ waits: .*\((Resources|Priority)\)"))

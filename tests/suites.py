@@ -15,7 +15,6 @@ ORDER = ("unit", "docs", "lint", "contract", "environments", "cluster", "browser
 
 SHARES = ("faults", "cluster", "rest")
 """What can run side by side, each on a cluster of its own; about the same time each."""
-QUICK = ("unit", "docs", "lint")
 
 
 def suite_of(path: Path) -> str:
@@ -32,8 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--share",
         choices=SHARES,
-        help="only faults on the real cluster, only its other tests without a browser and what is quick, or "
-        "the rest",
+        help="only faults on the real cluster, only its other tests without a browser, or the rest",
     )
 
 
@@ -54,8 +52,6 @@ def _is_on_cluster(item: pytest.Item) -> bool:
 
 def _share_of(item: pytest.Item) -> str:
     suite = suite_of(Path(item.location[0]))
-    if suite in QUICK:
-        return "cluster"
     if not _is_on_cluster(item) or suite == "browser":
         return "rest"
     return "faults" if suite == "fault" else "cluster"

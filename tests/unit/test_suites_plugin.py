@@ -60,8 +60,7 @@ def test_pytests_own_summary_is_the_last_line(tests: Path) -> None:
 
 
 def test_each_test_belongs_to_one_share(tests: Path) -> None:
-    (tests / "contract").mkdir()
-    (tests / "contract" / "test_contract.py").write_text(
+    (tests / "unit" / "test_unit.py").write_text(
         "import pytest\n"
         "@pytest.fixture\ndef cluster(): pass\n"
         "@pytest.fixture(params=['local', pytest.param('slurm', marks=pytest.mark.on_cluster)])\n"
@@ -83,6 +82,5 @@ def test_each_test_belongs_to_one_share(tests: Path) -> None:
 
     assert share_of("test_fault") == ["faults"]
     assert share_of("test_on_cluster") == share_of("test_on_each[slurm]") == ["cluster"]
-    assert share_of("test_unit") == ["cluster"]
     assert share_of("test_on_each[local]") == share_of("test_local") == share_of("test_abuse") == ["rest"]
     assert share_of("test_browser") == ["rest"]

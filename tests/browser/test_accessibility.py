@@ -89,7 +89,7 @@ def test_axe_finds_nothing_serious_on_any_page(looked_into: Page, hub: LiveHub) 
 def while_it_waits(bob: Person, look: Callable[[str], None]) -> None:
     page = bob.page
     bob.start("Held until released")
-    expect(bob.message).to_contain_text("held")
+    expect(bob.message).to_contain_text("held", timeout=30_000)
     look("waiting")
     page.goto("/hub/home")
     look("home, a session waits")
@@ -143,7 +143,7 @@ def test_a_session_is_started_and_stopped_with_keys_only(page: Page, hub: LiveHu
         page.keyboard.press("ArrowDown")
     press(page, "#start")
     page.keyboard.press("Enter")
-    expect(page.locator("#progress-message")).to_contain_text("held")
+    expect(page.locator("#progress-message")).to_contain_text("held", timeout=30_000)
     hub.expect_cancel("bob")
     press(page, "#stop-server-btn")
     page.keyboard.press("Enter")

@@ -250,7 +250,9 @@ class Watch:
             if not self._wanted and self._last_look is not None:
                 if self._urgent:
                     due = self._last_look + WITHOUT_RESERVE - now
-                    delay = min(delay, max(due, self._budget.delay(now)))
+                    # Or the looks would take each query that comes, and no ending were explained meanwhile.
+                    kept = 1 if self._ledger.to_account() else 0
+                    delay = min(delay, max(due, self._budget.delay(now, leave=kept)))
                 delay = max(delay, self._last_look + self._pace() * self._spread - now)
             if delay <= ROUNDING:
                 return

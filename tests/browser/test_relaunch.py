@@ -52,14 +52,14 @@ def test_an_ended_session_is_started_again_as_it_was(
     hub.cancel(first, "bob")
 
     # on the waiting page, by keyboard
-    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=60_000)
     check(page, picture, "relaunch-failed")
     tab_to(page, focused(page, "#start"))
     page.keyboard.press("Enter")
     second = only_job(hub, but=first)
     assert chosen(hub, second) == chosen(hub, first)
     hub.cancel(second, "bob")
-    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=60_000)
 
     # on the page of a server that does not run; to look at it starts nothing
     page.goto("/hub/user/bob/lab")
@@ -117,5 +117,5 @@ def test_what_went_wrong_is_mended_with_one_click(bob: Person, hub: LiveHub, pic
     second = only_job(hub, but=first)
     assert chosen(hub, second) == ["1", "2G", "30:00"]
     hub.cancel(second, "bob")
-    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=60_000)
     expect(page.locator("#mend")).to_be_hidden()

@@ -87,6 +87,23 @@ def bob(page: Page, hub: LiveHub) -> Person:
 
 
 @pytest.fixture
+def full_cluster(hub: LiveHub) -> Iterator[Callable[[], None]]:
+    """Carol has every CPU that there is, for ten minutes; calling this ends her job."""
+    argv = ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--time=10", "--output=/dev/null"]
+    asked = hub.cluster.run("gateway", [*argv, "--chdir=/", "--wrap=sleep 600"], "carol")
+    assert asked.returncode == 0, asked.stderr
+    job = asked.stdout.strip()
+    hub.cluster.wait_for_job(job, "RUNNING")
+
+    def make_room() -> None:
+        hub.cancel(job, "carol")
+
+    yield make_room
+    make_room()
+    hub.cluster.wait_for_job(job, "CANCELLED")
+
+
+@pytest.fixture
 def picture(page: Page, request: pytest.FixtureRequest) -> Picture:
     """Saves what the page looks like now, under this name.
 

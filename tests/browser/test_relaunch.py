@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Picture
 from tests.browser.person import Person
@@ -38,6 +39,8 @@ def only_job(hub: LiveHub, but: str = "") -> str:
     return found[0]
 
 
+# Its jobs wait, and are cancelled so: one that runs serves within a second, and has then not failed to start.
+@pytest.mark.usefixtures("full_cluster")
 def test_an_ended_session_is_started_again_as_it_was(
     bob: Person, hub: LiveHub, browser: Browser, picture: Picture
 ) -> None:
@@ -52,14 +55,14 @@ def test_an_ended_session_is_started_again_as_it_was(
     hub.cancel(first, "bob")
 
     # on the waiting page, by keyboard
-    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=60_000)
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
     check(page, picture, "relaunch-failed")
     tab_to(page, focused(page, "#start"))
     page.keyboard.press("Enter")
     second = only_job(hub, but=first)
     assert chosen(hub, second) == chosen(hub, first)
     hub.cancel(second, "bob")
-    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=60_000)
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
 
     # on the page of a server that does not run; to look at it starts nothing
     page.goto("/hub/user/bob/lab")
@@ -117,5 +120,5 @@ def test_what_went_wrong_is_mended_with_one_click(bob: Person, hub: LiveHub, pic
     second = only_job(hub, but=first)
     assert chosen(hub, second) == ["1", "2G", "30:00"]
     hub.cancel(second, "bob")
-    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=60_000)
+    expect(page.locator(".alert.alert-danger")).to_contain_text("was cancelled", timeout=30_000)
     expect(page.locator("#mend")).to_be_hidden()

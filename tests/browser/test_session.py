@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import pwd
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Picture
 from tests.browser.person import Person
 from tests.hub_fixture import LiveHub
 
 CELL = "import os, socket; print(socket.gethostname(), os.getuid())"
-
-
-@pytest.fixture
-def full_cluster(hub: LiveHub) -> Iterator[Callable[[], None]]:
-    """Bob has every CPU that there is; calling this ends his job."""
-    asked = hub.cluster.run(
-        "gateway",
-        ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 600"],
-        "bob",
-    )
-    assert asked.returncode == 0, asked.stderr
-    job = asked.stdout.strip()
-    hub.cluster.wait_for_job(job, "RUNNING")
-
-    def make_room() -> None:
-        hub.cancel(job, "bob")
-
-    yield make_room
-    make_room()
-    hub.cluster.wait_for_job(job, "CANCELLED")
 
 
 def test_alice_logs_in_waits_works_on_a_node_and_stops(

@@ -55,19 +55,6 @@ def context(browser: Browser, hub: LiveHub) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def full_cluster(hub: LiveHub) -> Iterator[None]:
-    """Carol has every CPU that there is, for ten minutes."""
-    argv = ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--time=10", "--output=/dev/null"]
-    asked = hub.cluster.run("gateway", [*argv, "--chdir=/", "--wrap=sleep 600"], "carol")
-    assert asked.returncode == 0, asked.stderr
-    job = asked.stdout.strip()
-    hub.cluster.wait_for_job(job, "RUNNING")
-    yield
-    hub.cancel(job, "carol")
-    hub.cluster.wait_for_job(job, "CANCELLED")
-
-
-@pytest.fixture
 def go_on() -> Iterator[Callable[[], None]]:
     """Calling this lets the prologue that waits go on."""
     hub_site.GO_ON.unlink(missing_ok=True)
@@ -191,6 +178,7 @@ def test_who_visits_a_suspended_session_reads_so_and_is_taken_to_it_or_to_its_en
     def visit_while_suspended() -> None:
         scontrol("suspend")
         assert processes.wait_until(is_away, 30, pause=0.2)
+        page.goto("about:blank")  # a browser has six connections to a host, and JupyterLab's wait for answers
         page.goto("/hub/spawn-pending/bob")
         expect(page.get_by_role("heading", name="Your session is suspended")).to_be_visible()
 

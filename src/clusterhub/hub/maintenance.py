@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from clusterhub.errors import ClusterhubError
 from clusterhub.languages.text import _
 from clusterhub.schedulers.capacity import Reservation, Survey
+from clusterhub.schedulers.surveying import TO_CHOOSE
 from clusterhub.site.quantities import format_duration
 from clusterhub.site.schema import Profile
 from clusterhub.spawner.clusters import ACCOUNT_AGE, Clusters
@@ -54,7 +55,7 @@ async def maintenance(clusters: Clusters, person: str) -> list[Maintenance]:
     offered = clusters.site.profiles_for(account.name, tuple(account.groups))
     names = sorted({profile.cluster for profile in offered})
     surveys = await asyncio.gather(
-        *(clusters.at_rest(name).watch.surveying.survey(PATIENCE) for name in names)
+        *(clusters.at_rest(name).watch.surveying.survey(PATIENCE, TO_CHOOSE) for name in names)
     )
     now = time.time()
     found: list[Maintenance] = []

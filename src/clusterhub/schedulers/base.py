@@ -123,7 +123,10 @@ class Scheduler(ABC):
         raise NotImplementedError(result)
 
     def survey(self) -> tuple[tuple[str, ...], ...] | None:
-        """The commands that ask for nodes, partitions and reservations; None where nobody can tell."""
+        """The commands that ask for nodes, partitions and reservations; None where nobody can tell.
+
+        The first is asked more often: the others' answers change by an operator's hand only.
+        """
         return None
 
     def parse_survey(self, results: Sequence[CommandResult], taken_at: float) -> Survey:

@@ -19,6 +19,8 @@ INTERVAL_AT_MOST = 600.0
 """The same after failures, doubled with each in a row."""
 FOR_NEWCOMERS = 10.0
 """The same where a job of ours waits that was not there when they were last counted."""
+LEFT = 2
+"""Queries that are left for looks."""
 PRIVACY_AGAIN = 3600.0
 """Seconds after which a site is asked again whether its jobs are private."""
 
@@ -58,7 +60,7 @@ class Counting:
         pause = self._pause
         if not self._fails and not waiting <= self._counted:
             pause = FOR_NEWCOMERS
-        return now - self._counted_at >= pause and self._budget.delay(now) <= 0
+        return now - self._counted_at >= pause and self._budget.delay(now, leave=LEFT) <= 0
 
     async def count(self, waiting: frozenset[str]) -> Mapping[str, tuple[Position, ...]]:
         """The positions of the jobs that wait for their turn, by id; none where they cannot be told."""

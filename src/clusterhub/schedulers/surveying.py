@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 INTERVAL = 30.0
 """Seconds for which a survey is as good as a new one."""
+SELDOM = 120.0
+"""The same for what changes by an operator's hand only."""
+TO_CHOOSE = 300.0
+"""The same for somebody who asks for what there is, and not for what of it is free."""
 INTERVAL_AT_MOST = 600.0
 """The same after failures, doubled with each in a row. What is older than this is told to nobody."""
 ASSOCIATIONS_INTERVAL = 900.0
@@ -63,11 +67,14 @@ class Shared(ABC, Generic[T]):
         self._after_failure = INTERVAL
         self._under_way: asyncio.Task[None] | None = None
 
-    async def _shared(self, patience: float) -> T | None:
+    async def _shared(self, patience: float, good_for: float) -> T | None:
         """The answer; None where nobody can tell.
 
-        It is waited for ``patience`` seconds; then an older one has to do, and the question goes on.
+        One that is not older than ``good_for`` seconds does at once. A new one is waited for ``patience``
+        seconds; then an older one has to do, and the question goes on.
         """
+        if self._answer is not None and self._now() - self._answered_at < good_for:
+            return self._answer
         if self._under_way is None and self._is_due():
             name = f"clusterhub-{type(self).__name__.lower()}"
             self._under_way = asyncio.create_task(self._look(), name=name)
@@ -128,15 +135,24 @@ class Surveying(Shared[Survey]):
     longest = INTERVAL_AT_MOST
     subject = "What is free in the cluster"
 
-    async def survey(self, patience: float) -> Survey | None:
+    _seldom: Sequence[CommandResult] = ()
+    """What was answered last to all questions but the first."""
+    _seldom_at = -float("inf")
+
+    async def survey(self, patience: float, good_for: float = INTERVAL) -> Survey | None:
         """What the cluster has; None where nobody can tell. See `Shared`."""
-        return await self._shared(patience)
+        return await self._shared(patience, good_for)
 
     def _commands(self) -> tuple[tuple[str, ...], ...] | None:
-        return self._scheduler.survey()
+        commands = self._scheduler.survey()
+        return commands if commands is None or self._now() - self._seldom_at >= SELDOM else commands[:1]
 
     def _read(self, answers: Sequence[CommandResult], taken_at: float) -> Survey:
-        return self._scheduler.parse_survey(answers, taken_at)
+        nodes, *seldom = answers
+        survey = self._scheduler.parse_survey([nodes, *(seldom or self._seldom)], taken_at)
+        if seldom:
+            self._seldom, self._seldom_at = seldom, self._now()
+        return survey
 
 
 class Accounting(Shared[Associations]):
@@ -148,7 +164,7 @@ class Accounting(Shared[Associations]):
 
     async def associations(self, patience: float) -> Associations | None:
         """What accounting says of everybody; None where nobody can tell. See `Shared`."""
-        return await self._shared(patience)
+        return await self._shared(patience, self.interval)
 
     def _commands(self) -> tuple[tuple[str, ...], ...] | None:
         return self._scheduler.associations()

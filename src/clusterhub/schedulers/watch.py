@@ -30,6 +30,8 @@ log = logging.getLogger("clusterhub.watch")
 
 PER_MINUTE = 20
 """Queries a minute that a scheduler is asked to bear, whatever the number of sessions."""
+ACCOUNTING_PER_MINUTE = 10
+"""The same for accounting, which has a server of its own: no ending waits for looks, and no look for it."""
 BURST = 10
 RESERVE = 4
 """Queries that are kept for those who ask for a fresh look, such as after a submit."""
@@ -93,6 +95,7 @@ class Watch:
         self._clock: Clock = clock or SystemClock()
         self._jitter = jitter
         self._budget = Budget(per_minute, BURST, self._clock.monotonic())
+        self._accounting_budget = Budget(ACCOUNTING_PER_MINUTE, BURST, self._clock.monotonic())
         self._ledger = Ledger()
         self._programs: Mapping[str, tuple[str, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -102,6 +105,7 @@ class Watch:
         self._swapped = asyncio.Event()
         self._changes = Changes()
         self._last_look: float | None = None
+        self._last_good_look = -math.inf
         self._spread = 1.0
         self._account_at = 0.0
         self._account_pause = ACCOUNT_AGAIN
@@ -111,7 +115,7 @@ class Watch:
         )
         """What the cluster has; asked only where somebody wants to know."""
         self.accounts = Accounting(
-            scheduler, self._ask, self._budget, self._clock.monotonic, self._clock.time
+            scheduler, self._ask, self._accounting_budget, self._clock.monotonic, self._clock.time
         )
         """Who may have it; likewise."""
         self._count_task: asyncio.Task[None] | None = None
@@ -125,6 +129,11 @@ class Watch:
     def snapshot(self) -> Snapshot:
         """The queue as it was last seen. Replaced as a whole, never changed."""
         return self._ledger.snapshot
+
+    @property
+    def good_since(self) -> float:
+        """When the look of the snapshot began, in seconds of the watch's clock; -inf while looks fail."""
+        return self._last_good_look if self.snapshot.error is None else -math.inf
 
     def ending(self, job_id: str) -> Job | None:
         """How the job ended; None while that is not certain."""
@@ -250,9 +259,7 @@ class Watch:
             if not self._wanted and self._last_look is not None:
                 if self._urgent:
                     due = self._last_look + WITHOUT_RESERVE - now
-                    # Or the looks would take each query that comes, and no ending were explained meanwhile.
-                    kept = 1 if self._ledger.to_account() else 0
-                    delay = min(delay, max(due, self._budget.delay(now, leave=kept)))
+                    delay = min(delay, max(due, self._budget.delay(now)))
                 delay = max(delay, self._last_look + self._pace() * self._spread - now)
             if delay <= ROUNDING:
                 return
@@ -280,6 +287,7 @@ class Watch:
             log.info("The queue can be seen again")
         now = self._clock.time()
         self._swap(ledger.looked(self._ledger, jobs, began=began, now=now, asked=self._asked))
+        self._last_good_look = began
 
     async def _look_into_accounting(self) -> None:
         """Ask accounting, unless an earlier question is still open; its answer is waited for a little."""
@@ -299,9 +307,9 @@ class Watch:
         now = self._clock.monotonic()
         asked = self._ledger.to_account()[:ASKED_AT_ONCE]
         argv = self.scheduler.accounting(asked) if asked else None
-        if argv is None or now < self._account_at or self._budget.delay(now) > 0:
+        if argv is None or now < self._account_at or self._accounting_budget.delay(now) > 0:
             return
-        self._budget.spend(now)
+        self._accounting_budget.spend(now)
         self._asked = asked
         try:
             answer = self.scheduler.parse_accounting(await self._ask(argv))

@@ -18,7 +18,7 @@ from clusterhub.errors import ClusterhubError
 from clusterhub.privileged.broker import Broker, HelperConfiguration
 from clusterhub.schedulers.base import Scheduler
 from clusterhub.schedulers.local import LocalScheduler
-from clusterhub.schedulers.model import Job, JobState
+from clusterhub.schedulers.model import Job, JobState, Snapshot
 from clusterhub.schedulers.slurm import SlurmScheduler
 from clusterhub.schedulers.watch import Watch
 from clusterhub.site.schema import Cluster, Site
@@ -38,6 +38,7 @@ from clusterhub.spawner.preset_store import FILE as PRESETS_FILE
 from clusterhub.spawner.preset_store import PresetStore
 from clusterhub.spawner.reach import Nodes
 from clusterhub.spawner.start_log import LogLooks
+from clusterhub.spawner.submissions import Submissions
 from clusterhub.spawner.tags import Tag
 
 log = logging.getLogger("clusterhub")
@@ -50,6 +51,10 @@ ACCOUNT_AGE = 60.0
 
 FRESH_LOOKS = 3
 """How often the queue is looked at anew for a job that says it runs, before the job is told to ask again."""
+
+
+LOOK_AGE = 40.0
+"""Seconds for which a look says that the scheduler can be reached: somewhat more than between two looks."""
 
 
 async def _at_once() -> None:
@@ -131,6 +136,7 @@ class Clusters:
             for scheduler in [scheduler_for(cluster)]
         }
         self.broker = broker_for(site, self.schedulers, runtime_directory or self.state_directory)
+        self.submissions = Submissions(self.broker.seconds)
 
     @staticmethod
     def _watch(cluster: Cluster, scheduler: Scheduler) -> Watch:
@@ -242,11 +248,21 @@ class Clusters:
     async def live_job(self, cluster: str, tag: Tag) -> Job | None:
         """The newest job of that tag that runs or may yet run, by a look at the queue made now.
 
+        That there is none the last look says as well, if no submission can have brought one since.
+
         Raises `SchedulerError` where the queue cannot be seen: then nobody knows whether there is one.
         """
-        snapshot = await self[cluster].watch.refresh()
+        watch = self[cluster].watch
+        looked = watch.good_since
+        does = time.monotonic() - looked < LOOK_AGE and self.submissions.are_shown(tag, looked)
+        if does and self._live(watch.snapshot, cluster, tag) is None:
+            return None
+        snapshot = await watch.refresh()
         if snapshot.error is not None:
             raise snapshot.error
+        return self._live(snapshot, cluster, tag)
+
+    def _live(self, snapshot: Snapshot, cluster: str, tag: Tag) -> Job | None:
         for job in snapshot.with_tag(str(tag), tag.person):
             if job.state.is_live and (cluster, job.id) not in self.cancellations:
                 return job

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clusterhub.schedulers.associations import Associations
 from clusterhub.schedulers.capacity import Survey
+from clusterhub.schedulers.surveying import TO_CHOOSE
 
 if TYPE_CHECKING:
     from clusterhub.spawner.clusters import Clusters
@@ -35,9 +36,8 @@ async def known_of(clusters: Clusters, names: Iterable[str]) -> Mapping[str, Kno
 
     async def ask(name: str) -> Known:
         watch = clusters.at_rest(name).watch
-        return Known(
-            *await asyncio.gather(watch.surveying.survey(PATIENCE), watch.accounts.associations(PATIENCE))
-        )
+        survey = watch.surveying.survey(PATIENCE, TO_CHOOSE)
+        return Known(*await asyncio.gather(survey, watch.accounts.associations(PATIENCE)))
 
     wanted = list(names)
     return dict(zip(wanted, await asyncio.gather(*map(ask, wanted)), strict=True))

@@ -282,13 +282,14 @@ class Launch:
             self._ticket_secret = tickets.file_secret(self.clusters.ticket_key, str(self.tag))
             ticket = (name, self._ticket_secret)
         scheduler = self.cluster.scheduler
-        result = await self.clusters.broker.submit(
-            self.account.name, scheduler.submission(request), ticket=ticket
-        )
-        try:
-            self.job_id = scheduler.parse_submission(result)
-        except SubmitUnclear as error:
-            self.job_id = await self._look_for_job(error)
+        with self.clusters.submissions.under_way(self.tag):
+            result = await self.clusters.broker.submit(
+                self.account.name, scheduler.submission(request), ticket=ticket
+            )
+            try:
+                self.job_id = scheduler.parse_submission(result)
+            except SubmitUnclear as error:
+                self.job_id = await self._look_for_job(error)
         self._note_job(Submitted)
         # Not looked for at once: its claim asks for a look if it runs soon, and looks have their budget.
         return self.job_id

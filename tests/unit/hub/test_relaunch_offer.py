@@ -70,7 +70,7 @@ class Hub:
     def at_rest(self, _name: str) -> Hub:
         return self
 
-    async def survey(self, _patience: float) -> None:
+    async def survey(self, _patience: float, _good_for: float = 0.0) -> None:
         return None
 
     associations = survey

@@ -12,10 +12,11 @@ from clusterhub.schedulers.budget import Budget
 from clusterhub.schedulers.capacity import Amount, Survey, Wish
 from clusterhub.schedulers.model import CommandResult, Gpus, SchedulerError
 from clusterhub.schedulers.slurm import SlurmScheduler
-from clusterhub.schedulers.surveying import INTERVAL, INTERVAL_AT_MOST, Surveying
+from clusterhub.schedulers.surveying import INTERVAL, INTERVAL_AT_MOST, SELDOM, TO_CHOOSE, Surveying
 
 RECORDED = (Path(__file__).parent / "recorded" / "scontrol-22.05.8.txt").read_text()
 SLURM = SlurmScheduler(cluster="main")
+SUBJECTS = ("node", "partition", "reservation")
 
 
 def recorded() -> list[CommandResult]:
@@ -40,7 +41,7 @@ class Cluster:
     async def _ask(self, argv: tuple[str, ...]) -> CommandResult:
         self.asked.append(argv[-1])
         await self.may_answer.wait()
-        return self.answers[len(self.asked) % 3 - 1]
+        return self.answers[SUBJECTS.index(argv[-1])]
 
     async def survey(self, patience: float = 5.0) -> Survey | None:
         return await self.surveying.survey(patience)
@@ -77,14 +78,39 @@ def test_half_an_answer_is_none(answers: Sequence[CommandResult]) -> None:
 async def test_many_who_look_at_once_cost_one_survey_and_so_does_the_next_half_minute() -> None:
     cluster = Cluster()
     found = await asyncio.gather(*(cluster.survey() for _ in range(200)))
-    assert cluster.asked == ["node", "partition", "reservation"]
+    assert cluster.asked == [*SUBJECTS]
     assert None not in found
     cluster.now += INTERVAL - 1
     await cluster.survey()
     assert len(cluster.asked) == 3
     cluster.now += 1
     await cluster.survey()
-    assert len(cluster.asked) == 6
+    assert len(cluster.asked) == 4
+
+
+async def test_what_operators_change_by_hand_is_asked_more_rarely_and_not_forgotten_meanwhile() -> None:
+    cluster = Cluster()
+    first = await cluster.survey()
+    assert first is not None
+    for _ in range(int(SELDOM / INTERVAL) - 1):
+        cluster.now += INTERVAL
+        known = await cluster.survey()
+        assert known is not None
+        assert (known.partitions, known.reservations) == (first.partitions, first.reservations)
+    assert cluster.asked[3:] == ["node"] * 3
+    cluster.now += INTERVAL
+    await cluster.survey()
+    assert cluster.asked[6:] == [*SUBJECTS]
+
+
+async def test_whoever_only_chooses_does_not_wait_for_what_is_free() -> None:
+    cluster = Cluster()
+    first = await cluster.survey()
+    cluster.now += TO_CHOOSE - 1
+    assert await cluster.surveying.survey(5.0, TO_CHOOSE) is first
+    assert len(cluster.asked) == 3
+    cluster.now += 1
+    assert await cluster.surveying.survey(5.0, TO_CHOOSE) is not first
 
 
 async def test_a_slow_answer_keeps_nobody_waiting_who_has_an_older_one() -> None:
@@ -104,13 +130,13 @@ async def test_after_failures_it_is_asked_more_and_more_rarely_and_what_is_old_i
     known = await cluster.survey()
     cluster.answers = [CommandResult(1, "", "Unable to contact slurm controller")] * 3
     for pause in (INTERVAL, 2 * INTERVAL, 4 * INTERVAL):
-        before = len(cluster.asked)
+        before = cluster.asked.count("node")
         cluster.now += pause - 1
         assert await cluster.survey() is known
-        assert len(cluster.asked) == before
+        assert cluster.asked.count("node") == before
         cluster.now += 1
         assert await cluster.survey() is known
-        assert len(cluster.asked) == before + 3
+        assert cluster.asked.count("node") == before + 1
     cluster.now += INTERVAL_AT_MOST
     assert await cluster.survey() is None
 

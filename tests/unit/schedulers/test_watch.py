@@ -8,7 +8,16 @@ import pytest
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import Job, JobState, Outcome, SchedulerError
-from clusterhub.schedulers.watch import BURST, GATHERING, JITTER, PER_MINUTE, QUIET, RESERVE, Watch
+from clusterhub.schedulers.watch import (
+    ACCOUNTING_PER_MINUTE,
+    BURST,
+    GATHERING,
+    JITTER,
+    PER_MINUTE,
+    QUIET,
+    RESERVE,
+    Watch,
+)
 
 from .clocks import FakeClock
 from .table import RUNNING, Table
@@ -121,12 +130,12 @@ async def test_the_cap_holds_however_often_a_fresh_look_is_wanted(
     with watch.urgent():
         for _ in range(60):  # step by step, so that the burst is spent and not saved up
             await clock.advance(1)
-        before = len(table.asked)
+        before = table.looks()
         for _ in range(600):
             await clock.advance(1)
     for task in insisting:
         task.cancel()
-    assert len(table.asked) - before <= 10 * PER_MINUTE + 1
+    assert table.looks() - before <= 10 * PER_MINUTE + 1
 
 
 async def test_the_cap_holds_with_every_fault_at_once(watch: Watch, table: Table, clock: FakeClock) -> None:
@@ -136,7 +145,7 @@ async def test_the_cap_holds_with_every_fault_at_once(watch: Watch, table: Table
 
     insisting = [asyncio.create_task(insist()) for _ in range(50)]
     faults: list[Exception | None] = [SchedulerError("garbage"), RuntimeError("a mistake"), None, None]
-    counted: list[int] = []
+    looks, questions = [0], [0]
     with watch.urgent():
         for second in range(900):
             table.error = faults[second % 4]
@@ -149,12 +158,14 @@ async def test_the_cap_holds_with_every_fault_at_once(watch: Watch, table: Table
             watch.ensure_running()
             watch.is_over(f"never heard of {second}")
             await clock.advance(1)
-            counted.append(len(table.asked))
+            looks.append(table.looks())
+            questions.append(len(table.asked) - table.looks())
     for task in insisting:
         task.cancel()
-    minutes = [late - early for early, late in zip(counted, counted[60:], strict=False)]
-    assert max(minutes) <= PER_MINUTE + BURST
-    assert counted[-1] - counted[60] <= 14 * PER_MINUTE + BURST
+    for counted, cap in ((looks, PER_MINUTE), (questions, ACCOUNTING_PER_MINUTE)):
+        minutes = [late - early for early, late in zip(counted, counted[60:], strict=False)]
+        assert max(minutes) <= cap + BURST
+        assert counted[-1] - counted[60] <= 14 * cap + BURST
     assert watch.snapshot.taken_at is not None
 
 
@@ -167,7 +178,7 @@ async def test_a_small_crowd_shares_looks_and_none_of_it_waits_for_long(
     async def start(number: int) -> None:
         nonlocal longest
         await clock.sleep(number / 10)
-        for _ in range(3):  # before the submission, when the job boards, and for something else
+        for _ in range(3):  # when the job boards, and for something else
             wanted = clock.monotonic()
             await watch.refresh()
             longest = max(longest, clock.monotonic() - wanted)
@@ -189,6 +200,41 @@ async def test_where_one_session_starts_its_claim_does_not_wait_for_others(
             await clock.advance(0.01)
             assert looks.done()
     assert BURST - 1 > RESERVE
+
+
+async def test_while_looks_take_all_that_they_may_an_ending_is_asked_about_at_once(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    """With one budget for both, what one look leaves the next takes."""
+
+    async def insist() -> None:
+        while True:
+            await watch.refresh()
+
+    insisting = asyncio.create_task(insist())
+    await clock.advance(60)
+    table.jobs = {}
+    table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.COMPLETED)}
+    looks = table.looks()
+    await clock.advance(60 / PER_MINUTE)
+    assert table.looks() == looks + 1
+    assert watch.is_over("7")
+    insisting.cancel()
+
+
+async def test_of_when_the_last_good_look_is_none_after_a_failure(
+    watch: Watch, table: Table, clock: FakeClock
+) -> None:
+    await watch.refresh()
+    assert watch.good_since == clock.monotonic()
+    table.error = SchedulerError("garbage")
+    await clock.advance(1)
+    await watch.refresh()
+    assert watch.good_since < 0
+    table.error = None
+    await clock.advance(1)
+    await watch.refresh()
+    assert watch.good_since == clock.monotonic()
 
 
 async def test_a_fresh_look_is_had_at_once_while_others_start(

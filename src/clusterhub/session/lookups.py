@@ -2,7 +2,8 @@
 
 On a file system that nodes share each look is a round trip, also where the environment is packed: home
 directories are not. Seen with jupyter_core 5.9 and jupyter_lsp 2.3: 68 looks for the home directory, 26 for
-who owns the environment, 36 for modules of Node where there are none.
+who owns the environment, 36 for modules of Node where there are none, 14 at each directory on the way to the
+environment.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import functools
 import importlib
 import importlib.util
 import os
+import posix
 import shutil
 import sys
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 OF_JUPYTER = ("get_home_dir", "prefer_environment_over_user")
@@ -30,6 +34,31 @@ def look_once() -> None:
         with contextlib.suppress(ImportError):
             of_ipython: Any = importlib.import_module("IPython.paths")
             of_ipython.get_ipython_dir = functools.lru_cache(maxsize=None)(of_ipython.get_ipython_dir)
+
+
+def look_once_at(places: Collection[str]) -> None:
+    """Until `look_anew`, these paths are what `os.lstat` finds when first asked for them.
+
+    ``realpath`` asks for each directory on the way, each time.
+    """
+    look = os.lstat
+    remembered = functools.lru_cache(maxsize=None)(look)
+
+    def look_or_remember(path: Any, **options: Any) -> os.stat_result:
+        return remembered(path) if not options and path in places else look(path, **options)
+
+    os.lstat = look_or_remember
+
+
+def look_anew() -> None:
+    """The end of `look_once_at`."""
+    os.lstat = posix.lstat
+
+
+def ways_of_start() -> frozenset[str]:
+    """The directories on the way to the environment and to the home directory, with these."""
+    ends = (sys.prefix, os.path.expanduser("~"))
+    return frozenset(str(each) for end in map(Path, ends) for each in (end, *end.parents))
 
 
 def npm_prefix(_manager: Any, npm: str) -> str:

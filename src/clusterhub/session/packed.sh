@@ -126,9 +126,7 @@ clusterhub_try_squashfuse() {
         fi
         sleep 0.01
     done
-    # A working directory does not come along into a namespace that is entered.
-    clusterhub_enter=(nsenter --preserve-credentials --user --mount --target "$pid" -- /bin/sh -c
-        'cd -- "$1" 2>/dev/null || cd /; shift; exec "$@"' clusterhub "$PWD")
+    clusterhub_enter=(nsenter --preserve-credentials --user --mount --target "$pid" --)
     if clusterhub_is_mounted "$clusterhub_prefix" "$pid" &&
         "${clusterhub_enter[@]}" test -r "$clusterhub_prefix/clusterhub/manifest.json" </dev/null; then
         return

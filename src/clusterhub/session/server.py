@@ -51,6 +51,7 @@ def serve(
             say(str(error))
 
     try:
+        lookups.look_once_at(lookups.ways_of_start())
         lookups.look_once()
         if not reply["user_config"]:
             arguments += isolation.keep_out_home(runtime)
@@ -164,6 +165,7 @@ def server_class(
         def _bind_http_server_tcp(self) -> bool:
             isolation.end_of_start(self)
             imports.settle()
+            lookups.look_anew()
             encrypt(self.http_server, certificate)
             self.http_server.add_sockets([listener])
             # Connections wait in the socket's queue until the loop runs, which is the next thing to happen.

@@ -14,7 +14,7 @@ from typing import Any
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.session.elsewhere import LAUNCHER
-from clusterhub.session.launcher import NO_ENVIRONMENT
+from clusterhub.session.launcher import DIRECTORY, NO_ENVIRONMENT
 from clusterhub.site.profile import in_home
 from clusterhub.site.schema import Cluster, Environment, Profile, Site
 from clusterhub.spawner.options import Choice
@@ -223,6 +223,10 @@ def _body(
         settings["own"] = own
     exports = {**profile.variables, "CLUSTERHUB_SETTINGS": json.dumps(settings)}
     lines = [
+        # Until the launcher goes back: bash looks at where it is whenever it looks for a program, and no
+        # working directory comes along into a namespace that is entered.
+        f'export {DIRECTORY}="$PWD"',
+        "cd /",
         f"python={shlex.quote(python)}",
         'if [ ! -x "$python" ]; then',
         '    echo "clusterhub: there is no Python that you can run at $python on node $(uname -n)" >&2',
@@ -230,7 +234,7 @@ def _body(
         "fi",
         # A link such as `current` may be turned to another version while Python imports: look through it
         # once.
-        'if bin=$(cd -P -- "${python%/*}" && pwd -P); then python=$bin/${python##*/}; fi',
+        'if bin=$(realpath -e -- "${python%/*}"); then python=$bin/${python##*/}; fi',
         f'echo "{ENVIRONMENT_LINE}${{python%/*/*}}" >&2',
         "clusterhub_enter=()",
         *packed(site.environment),

@@ -375,3 +375,21 @@ print(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True
 """
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "1"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_session_starts_where_the_job_began_or_says_why_not(
+    hub: Hub, tmp_path: Path, *, there: bool
+) -> None:
+    (tmp_path / "ticket").write_text("secret")
+    settings = {**hub.settings, "ticket": {"kind": "file", "path": str(tmp_path / "ticket")}}
+    where = tmp_path / "work"
+    if there:
+        where.mkdir()
+    told = "os.getcwd(), os.environ.get('PWD'), 'CLUSTERHUB_DIRECTORY' in os.environ"
+    serving = f"import os\ndef serve(*_): print({told})\n"
+    files = carry(tmp_path, runtime=Path(runtime.__file__).read_text(), server=serving)
+    done = run_launcher(files, settings, CLUSTERHUB_DIRECTORY=str(where))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (f"{where} {where} False\n" if there else f"{Path.cwd()} None False\n")
+    assert (f"{where} cannot be entered" in done.stderr) is not there

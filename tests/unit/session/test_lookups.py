@@ -6,6 +6,7 @@ server is looked for.
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from pathlib import Path
@@ -33,6 +34,34 @@ def test_the_home_directory_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) 
     found = {paths.jupyter_config_dir() for _ in range(3)}
     assert found == {"/home/alice/.jupyter"}
     assert looks == ["look"]
+
+
+def test_directories_on_the_way_are_looked_at_once_until_the_start_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    look = os.lstat
+
+    def counted(path: str, **options: int) -> os.stat_result:
+        looks.append(str(path))
+        return look(path, **options)
+
+    monkeypatch.setattr(os, "lstat", counted)
+    monkeypatch.setattr(lookups, "posix", types.SimpleNamespace(lstat=counted))
+    directory, other = tmp_path / "environment", tmp_path / "other"
+    other.mkdir()
+    lookups.look_once_at({str(directory)})
+    with pytest.raises(FileNotFoundError):  # what is not there may come
+        os.lstat(directory.as_posix())
+    directory.mkdir()
+    for name in ("bin", "lib", "share"):
+        assert os.path.realpath(f"{directory}/{name}") == f"{directory}/{name}"
+        os.path.realpath(other)
+    assert looks.count(str(directory)) == 2
+    assert looks.count(str(other)) == 3
+    lookups.look_anew()
+    os.path.realpath(directory)
+    assert looks.count(str(directory)) == 3
 
 
 def test_modules_of_node_are_looked_for_where_there_are_some(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import pam_services
+from tests import applications, pam_services
 from tests.real_cluster import hub
 from tests.real_cluster.layout import DATA, REPOSITORY, SERVICE_ACCOUNT, SHARED, SHARED_GROUP
 
@@ -64,7 +64,7 @@ def text(port: int) -> str:
         f'method = "pam"\nallow = ["@{SHARED_GROUP}"]\npam_service = "{pam_services.CODE_LAST}"\n'
         'when_disabled = "stop"\n',
     )
-    return site + LIGHT_PROFILE + "".join(_profile(*each) for each in FURTHER_PROFILES)
+    return site + APPLICATION + LIGHT_PROFILE + "".join(_profile(*each) for each in FURTHER_PROFILES)
 
 
 SECOND = hub.Place(DATA / "second-hub", 8010)
@@ -126,11 +126,24 @@ time = "30min"
 LIGHT_PORT = "9999"
 """As `bench/_light_session.py` has it."""
 
+APPLICATIONS = DIRECTORY / "applications"
+"""Where a test makes an environment with an application."""
+
+APPLICATION = f"""
+[app.{applications.NAME}]
+title = "A board"
+"""
+
 VERSIONS = DIRECTORY / "versions"
 """Where a test puts versions of an environment."""
 
 FURTHER_PROFILES = (
     ("own", "An environment that one brings along", 'choose = ["own_path"]'),
+    (
+        "applications",
+        "Applications",
+        f'environment = "{APPLICATIONS}"\ninterface = ["lab", "{applications.NAME}", "vscode"]',
+    ),
     ("versions", "Versions of an environment", f'environment = "{VERSIONS}/current"'),
     ("held", "Held until released", 'directives = ["--hold"]'),
     (

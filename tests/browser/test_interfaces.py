@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import expect
+from tests import applications
 from tests.browser.conftest import SCREENSHOTS, Picture
 from tests.browser.person import START_SECONDS, Person
 from tests.hub_fixture import LiveHub
+from tests.hub_site import APPLICATIONS
 from tests.real_cluster import processes
+from tests.real_cluster.layout import SHARED
 
 
-def choose_interface(person: Person, title: str) -> None:
+def choose_interface(
+    person: Person, title: str, *, profile: str = "debug", card: str = "Ten minutes at once"
+) -> None:
     """Starts a small session with that interface."""
-    person.choose("Ten minutes at once")
-    person.page.locator("[name='debug:interface']").select_option(title)
+    person.choose(card)
+    person.page.locator(f"[name='{profile}:interface']").select_option(title)
     person.page.get_by_role("button", name="Start", exact=True).click()
 
 
@@ -84,6 +92,32 @@ def test_the_terminal_opens_a_terminal_on_the_node_and_no_notebook(
     picture("terminal")
     assert (home / "proof.log").read_text() == "n1 alice\n"
     expect(page.locator('.jp-LauncherCard[data-category="Notebook"]')).to_have_count(0)
+
+
+@pytest.fixture
+def environment_with_application() -> Iterator[None]:
+    """That of the profile "applications"."""
+    applications.make(APPLICATIONS)
+    yield
+    shutil.rmtree(APPLICATIONS)
+
+
+@pytest.mark.usefixtures("environment_with_application")
+def test_an_application_of_the_environment_opens_on_the_node_and_lab_where_it_has_none(
+    bob: Person, hub: LiveHub, picture: Picture
+) -> None:
+    page = bob.page
+    choose_interface(bob, "A board", profile="applications", card="Applications")
+    page.wait_for_url(re.compile(r"/user/bob/board/"), timeout=START_SECONDS * 1000)
+    expect(page.get_by_role("heading", name=re.compile("A board of bob on n[12]"))).to_be_visible()
+    picture("application")
+    bob.stop()
+
+    choose_interface(bob, "VS Code", profile="applications", card="Applications")
+    bob.await_lab()
+    [job] = hub.expect_cancel("bob")
+    [log] = (SHARED / "sessions").glob(f"**/*{job}*.log")
+    assert "has no application vscode for jupyter-server-proxy; JupyterLab opens" in log.read_text()
 
 
 def test_stop_while_the_job_waits_leaves_no_job(bob: Person, hub: LiveHub, picture: Picture) -> None:

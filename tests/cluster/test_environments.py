@@ -112,7 +112,7 @@ def test_what_is_broken_is_found_on_a_node_as_an_ordinary_person(hub: LiveHub) -
     assert report["node"] in ("n1", "n2")
     refused = environment(hub, "activate", "first")
     assert "did not pass its check" in refused.stderr
-    assert hub.jobs("alice") == []
+    assert hub.wait_for_no_job("alice", 10)
 
 
 @pytest.mark.usefixtures("prefix")

@@ -7,32 +7,21 @@ that is refused.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.unit.site.small_sites import site_with
 
 from clusterhub.errors import ClusterhubError, Explanation
 from clusterhub.hub.form import choice_from_form
 from clusterhub.hub.relaunch import offer, server_of
 from clusterhub.schedulers.model import Outcome
-from clusterhub.site.loading import parse
 from clusterhub.site.schema import Site
 from clusterhub.spawner.ending_store import Ending
 from clusterhub.spawner.options import parse_choice
 
-SITE = """
-[hub]
-url = "https://hub.example.org"
-internal_url = "https://gateway:8081"
-
-[cluster.main]
-scheduler = "slurm"
-
-[environment]
-path = "/shared/clusterhub/environments/current"
-
+PROFILES = """
 [[profile]]
 name = "small"
 memory = { default = "4 GiB", max = "4 GiB" }
@@ -48,7 +37,7 @@ time = { default = "1h", max = "8h" }
 
 @pytest.fixture
 def site() -> Site:
-    return parse(SITE, Path("/etc/clusterhub/site.toml"))
+    return site_with(PROFILES)
 
 
 class Hub:

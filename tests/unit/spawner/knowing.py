@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from tests.unit.site.small_sites import site_with
 
 from clusterhub.schedulers.associations import Account, Association, Associations, Limits, Qos
 from clusterhub.schedulers.capacity import Amount, Node, Partition, Reservation, Survey
-from clusterhub.site.loading import parse
 from clusterhub.spawner.knowledge import Known
 
 GIB = 2**30
 HOUR = 3600
 
-SITE = parse(
-    """
-[hub]
-url = "https://hub.example.org"
-internal_url = "https://gateway:8081"
-
-[cluster.main]
-scheduler = "slurm"
-
-[environment]
-path = "/shared/environments/current"
-
+SITE = site_with("""
 [[profile]]
 name = "open"
 title = "Open"
@@ -48,9 +36,7 @@ name = "staff"
 title = "For staff"
 partition = "staff"
 time = "1h"
-""",
-    Path("/etc/clusterhub/site.toml"),
-)
+""")
 
 
 def node(name: str, *partitions: str, cpus: int, gib: int, **more: object) -> Node:

@@ -15,21 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.unit.site.small_sites import site_with
 
 from clusterhub.privileged.broker import Account
-from clusterhub.site.loading import parse
 from clusterhub.spawner.job_request import ENVIRONMENT_LINE, job_request
 from clusterhub.spawner.options import parse_choice
 from clusterhub.spawner.tags import Tag
 
-SITE = """\
-[hub]
-url = "https://jupyter.example.org"
-internal_url = "https://gateway:8081"
-[cluster.main]
-scheduler = "slurm"
-[environment]
-path = "{environments}/current"
+PROFILE = """
 [[profile]]
 name = "only"
 """
@@ -65,7 +58,7 @@ def environments(tmp_path: Path) -> Path:
 @pytest.fixture
 def body(environments: Path, alice: Account) -> str:
     """The job script's body, with a program in place of the launcher."""
-    site = parse(SITE.format(environments=environments), Path("site.toml"))
+    site = site_with(PROFILE, environments / "current")
     request = job_request(
         site,
         profile=site.profiles[0],
@@ -122,7 +115,7 @@ def test_of_a_hundred_starts_during_activations_none_fails_and_none_mixes_versio
 
 
 def test_a_job_holds_the_version_that_was_chosen_and_not_the_link(environments: Path, alice: Account) -> None:
-    site = parse(SITE.format(environments=environments), Path("site.toml"))
+    site = site_with(PROFILE, environments / "current")
     request = job_request(
         site,
         profile=site.profiles[0],

@@ -8,32 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.site.small_sites import site_with
 
 from clusterhub.errors import ClusterhubError
 from clusterhub.schedulers.model import CommandResult, Job, JobState, Outcome, SubmitRefused, SubmitUnreached
 from clusterhub.schedulers.slurm import SlurmScheduler
-from clusterhub.site.loading import parse
 from clusterhub.site.schema import Site
 from clusterhub.spawner.explanations import explain_ending
 from clusterhub.spawner.mending import Mend, Remedy, mend, remedy_of_ending, remedy_of_failure
 from clusterhub.spawner.options import Choice, ChoiceRefused, parse_choice
 from clusterhub.spawner.patience import WaitedTooLong
 
-SITE = """
-[hub]
-url = "https://hub.example.org"
-internal_url = "https://gateway:8081"
-
-[cluster.main]
-scheduler = "slurm"
-
-[environment]
-path = "/shared/clusterhub/environments/current"
-
+PROFILES = """
 [[profile]]
 name = "small"
 title = "Small"
@@ -79,7 +68,7 @@ time = "1h"
 
 @pytest.fixture
 def site() -> Site:
-    return parse(SITE, Path("/etc/clusterhub/site.toml"))
+    return site_with(PROFILES)
 
 
 Mended = Callable[..., Mend | None]

@@ -11,25 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.site.small_sites import site_with
 
 from clusterhub.privileged.broker import Account
 from clusterhub.privileged.helper.environments import look_at
 from clusterhub.session.elsewhere import RUNTIME
-from clusterhub.site.loading import parse
 from clusterhub.site.schema import Site
 from clusterhub.spawner.job_request import job_request
 from clusterhub.spawner.options import ChoiceRefused, parse_choice
 from clusterhub.spawner.own_environment import Own, command, own_of, problem_of
 from clusterhub.spawner.tags import Tag
 
-SITE = """\
-[hub]
-url = "https://jupyter.example.org"
-internal_url = "https://gateway:8081"
-[cluster.main]
-scheduler = "slurm"
-[environment]
-path = "/shared/environments/current"
+PROFILES = """
 [[profile]]
 name = "own"
 choose = ["own_path", "own_module", "own_image"]
@@ -40,7 +33,7 @@ name = "usual"
 
 @pytest.fixture
 def site() -> Site:
-    return parse(SITE, Path("site.toml"))
+    return site_with(PROFILES)
 
 
 @pytest.mark.parametrize(

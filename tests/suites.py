@@ -13,8 +13,8 @@ import pytest
 ORDER = ("unit", "docs", "lint", "contract", "environments", "cluster", "browser", "fault", "abuse")
 
 
-SHARES = ("faults", "cluster", "rest")
-"""What can run side by side, each on a cluster of its own; about the same time each."""
+SHARES = ("faults", "cluster", "browser", "rest")
+"""What can run side by side: all but the rest on a cluster of its own."""
 
 
 def suite_of(path: Path) -> str:
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--share",
         choices=SHARES,
-        help="only faults on the real cluster, only its other tests without a browser, or the rest",
+        help="only faults on the real cluster, only its tests with a browser, only its others, or the rest",
     )
 
 
@@ -51,10 +51,10 @@ def _is_on_cluster(item: pytest.Item) -> bool:
 
 
 def _share_of(item: pytest.Item) -> str:
-    suite = suite_of(Path(item.location[0]))
-    if not _is_on_cluster(item) or suite == "browser":
+    if not _is_on_cluster(item):
         return "rest"
-    return "faults" if suite == "fault" else "cluster"
+    shares = {"fault": "faults", "browser": "browser"}
+    return shares.get(suite_of(Path(item.location[0])), "cluster")
 
 
 class _Suites:

@@ -74,7 +74,7 @@ def test_each_test_belongs_to_one_share(tests: Path) -> None:
             "import pytest\n@pytest.fixture\ndef cluster(): pass\n"
             f"def test_{name}(cluster): pass\ndef test_local(): pass\n"
         )
-    done = {share: run(tests, f"--share={share}") for share in ("faults", "cluster", "rest")}
+    done = {share: run(tests, f"--share={share}") for share in ("faults", "cluster", "browser", "rest")}
     assert {code for code, _ in done.values()} == {0}
 
     def share_of(name: str) -> list[str]:
@@ -83,4 +83,4 @@ def test_each_test_belongs_to_one_share(tests: Path) -> None:
     assert share_of("test_fault") == ["faults"]
     assert share_of("test_on_cluster") == share_of("test_on_each[slurm]") == ["cluster"]
     assert share_of("test_on_each[local]") == share_of("test_local") == share_of("test_abuse") == ["rest"]
-    assert share_of("test_browser") == ["rest"]
+    assert share_of("test_browser") == ["browser"]

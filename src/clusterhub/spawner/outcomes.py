@@ -16,6 +16,9 @@ TAKEN_BACK = Explanation(
     next=_("Files are as they were saved; what kernels held in memory is lost."),
 )
 
+REQUEUED = 75
+"""The exit status of a server whose job runs again: EX_TEMPFAIL of sysexits.h."""
+
 BAD_REQUEST = 400
 FAILED_DEPENDENCY = 424
 """HTTP status of a start that the cluster could not follow: neither the hub nor the request was at fault."""

@@ -28,7 +28,7 @@ from clusterhub.spawner.endings import Session
 from clusterhub.spawner.following import Following
 from clusterhub.spawner.launch import LOOK_PAUSE, Given, Launch, SessionEnded
 from clusterhub.spawner.options import ChoiceRefused
-from clusterhub.spawner.outcomes import TAKEN_BACK, NotStarted, exit_status
+from clusterhub.spawner.outcomes import REQUEUED, TAKEN_BACK, NotStarted, exit_status
 from clusterhub.spawner.own_environment import environment_of
 from clusterhub.spawner.own_words import read_variables
 from clusterhub.spawner.restored_server import RestoredServer
@@ -37,9 +37,6 @@ from clusterhub.spawner.time_left import time_left
 from clusterhub.spawner.usage import Used, still_told
 
 T = TypeVar("T")
-
-REQUEUED = 75
-"""What `ClusterSpawner.poll` returns for a server whose job runs again: EX_TEMPFAIL of sysexits.h."""
 
 LOOK_BACK = 10.0
 """Seconds that a restarted hub takes to find out what became of a session meanwhile."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.site.small_sites import site_with
+from tests.unit.site.small_sites import ENVIRONMENT, site_with
 
 from clusterhub.privileged.broker import Account
 from clusterhub.privileged.helper.environments import look_at
@@ -186,6 +186,6 @@ def test_the_job_boards_with_the_sites_python_and_is_told_what_to_run(site: Site
         ).body
         for each in (choice, parse_choice({"profile": "own"}, site, "alice", ()))
     ]
-    assert "python=/shared/environments/current/bin/python3" in bodies[0]
+    assert f"python={ENVIRONMENT}/bin/python3" in bodies[0]
     assert ["==> launcher.text <==" in body for body in bodies] == [True, False]
     assert ['"own": {"command":' in body for body in bodies] == [True, False]

@@ -138,7 +138,7 @@ VERSIONS = DIRECTORY / "versions"
 """Where a test puts versions of an environment."""
 
 FURTHER_PROFILES = (
-    ("own", "An environment that one brings along", 'choose = ["own_path"]'),
+    ("own", "An environment that one brings along", 'choose = ["own_path", "own_image"]'),
     (
         "applications",
         "Applications",

@@ -19,7 +19,7 @@ INTERVAL_AT_MOST = 600.0
 """The same after failures, doubled with each in a row."""
 FOR_NEWCOMERS = 10.0
 """The same where a job of ours waits that was not there when they were last counted."""
-LEFT = 2
+LEFT = 1
 """Queries that are left for looks."""
 PRIVACY_AGAIN = 3600.0
 """Seconds after which a site is asked again whether its jobs are private."""

@@ -38,6 +38,8 @@ RESERVE = 4
 WITHOUT_RESERVE = 3.5
 """Seconds after which, while sessions start, the next look is made although the reserve was spent: to lay it
 by again takes nine, and a job that died is to be explained within five."""
+WHILE_ALL_WAIT = 5.0
+"""The same while the jobs of all of them wait in the queue: one that starts says so itself."""
 GATHERING = 1.0
 """Seconds between two looks for those who ask for one, once the reserve is touched: more of them share one,
 and it lasts until a small crowd has started. Spent at once, it would leave each of them to wait for the next
@@ -258,12 +260,17 @@ class Watch:
                 delay = max(delay, self._last_look + GATHERING - now)
             if not self._wanted and self._last_look is not None:
                 if self._urgent:
-                    due = self._last_look + WITHOUT_RESERVE - now
+                    due = self._last_look + self._longest_pause() - now
                     delay = min(delay, max(due, self._budget.delay(now)))
                 delay = max(delay, self._last_look + self._pace() * self._spread - now)
             if delay <= ROUNDING:
                 return
             await self._wait(self._nudge, delay)
+
+    def _longest_pause(self) -> float:
+        """Seconds between two looks while sessions start, whatever the reserve."""
+        waiting = sum(job.state is JobState.QUEUED for job in self.snapshot.jobs.values())
+        return WHILE_ALL_WAIT if waiting >= self._urgent else WITHOUT_RESERVE
 
     def _pace(self) -> float:
         if self._urgent:

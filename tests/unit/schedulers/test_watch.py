@@ -16,6 +16,8 @@ from clusterhub.schedulers.watch import (
     PER_MINUTE,
     QUIET,
     RESERVE,
+    WHILE_ALL_WAIT,
+    WITHOUT_RESERVE,
     Watch,
 )
 
@@ -220,6 +222,24 @@ async def test_while_looks_take_all_that_they_may_an_ending_is_asked_about_at_on
     assert table.looks() == looks + 1
     assert watch.is_over("7")
     insisting.cancel()
+
+
+@pytest.mark.parametrize(
+    ("state", "pause"), [(JobState.RUNNING, WITHOUT_RESERVE), (JobState.QUEUED, WHILE_ALL_WAIT)]
+)
+async def test_without_a_reserve_looks_are_rarer_while_all_wait_in_the_queue(
+    watch: Watch, table: Table, clock: FakeClock, state: JobState, pause: float
+) -> None:
+    table.jobs = {"7": Job("7", state)}
+    with watch.urgent():
+        await clock.advance(120)
+        for _ in range(RESERVE + 1):
+            looks = asyncio.create_task(watch.refresh())
+            await clock.advance(GATHERING)
+            assert looks.done()
+        before = table.looks()
+        await clock.advance(3 * pause + 0.1)
+        assert table.looks() == before + 3
 
 
 async def test_of_when_the_last_good_look_is_none_after_a_failure(

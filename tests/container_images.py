@@ -20,6 +20,9 @@ NOT_NEEDED = ("babel", "debugpy", "jupyterhub", "jupyterlab", "notebook", "pip",
 """How packages begin that are left out: above all JupyterHub's, which nobody has to bring along."""
 MOUNT_POINTS = ("dev", "etc", "home", "mnt", "proc", "root", "run", "sys", "tmp", "var/tmp")
 
+BOUND = ("etc/passwd", "etc/group", "etc/hosts", "etc/resolv.conf")
+"""Files over which those that run containers put what they make of the node's."""
+
 
 def make_directory(target: Path) -> None:
     """A root directory: Python, Jupyter Server with a kernel, and the libraries that these need."""
@@ -27,7 +30,8 @@ def make_directory(target: Path) -> None:
         (target / name).mkdir(parents=True)
     for name in ("bin", "lib", "lib64"):
         (target / name).symlink_to(f"usr/{name}")
-    (target / MARK).touch()
+    for name in (MARK, *BOUND):
+        (target / name).touch()
     python = Path("/usr/bin/python3").resolve()
     for program in (python, Path("/usr/bin/dash"), Path("/usr/bin/env")):
         shutil.copy(program, target / "usr/bin")

@@ -38,7 +38,7 @@ async def live_secrets(hub: LiveHub, walk: Walk) -> dict[str, str]:
     """By name: of the person, of their browser, of their session and of the hub."""
     secrets = {"password": hub.cluster.people[walk.person].password}
     async with walk.http.post(
-        f"{walk.url}/hub/api/users/{walk.person}/tokens", json={"note": "scan"}, headers=walk._headers()
+        f"{walk.url}/hub/api/users/{walk.person}/tokens", json={"note": "scan"}, headers=walk.headers()
     ) as answer:
         secrets["token that the person made"] = (await answer.json())["token"]
     printed, _ = await walk.run_cell(_KERNEL)

@@ -181,5 +181,5 @@ async def by_link(walk: Walk, choice: Given) -> tuple[int, str]:
 async def by_api(walk: Walk, choice: Given) -> tuple[int, str]:
     """As a program asks."""
     url = f"{walk.url}/hub/api/users/{walk.person}/server"
-    async with walk.http.post(url, json=choice, headers=walk._headers()) as answer:
+    async with walk.http.post(url, json=choice, headers=walk.headers()) as answer:
         return answer.status, str((await answer.json(content_type=None))["message"])

@@ -46,7 +46,7 @@ async def token_of(hub: LiveHub, name: str) -> str:
     """A token of the person's own, with all their rights."""
     async with person(hub, name) as walk:
         url = f"{hub.url}/hub/api/users/{name}/tokens"
-        async with walk.http.post(url, headers=walk._headers(), json={}) as answer:
+        async with walk.http.post(url, headers=walk.headers(), json={}) as answer:
             assert answer.status == 201, await answer.text()
             return str((await answer.json())["token"])
 
@@ -201,7 +201,7 @@ async def test_who_may_enter_does_it_with_a_browser_and_a_line_of_the_audit_log_
                     assert visit(live_hub, "api/contents/private.txt", made["token"]) == 403
             url = f"{walk.url}/hub/api/users/bob/tokens"
             async with walk.http.post(
-                url, headers=walk._headers(), json={"scopes": ["access:servers!server=alice/"]}
+                url, headers=walk.headers(), json={"scopes": ["access:servers!server=alice/"]}
             ) as answer:
                 if answer.status == 201:
                     made = await answer.json()

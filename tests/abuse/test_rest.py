@@ -59,7 +59,7 @@ async def test_a_token_does_nothing_to_somebody_elses_session(hub: LiveHub) -> N
     async with person(hub, "bob") as bob, person(hub, "alice") as alice:
         await bob.start({"profile": "debug"})
         url = f"{alice.url}/hub/api/users/alice/tokens"
-        async with alice.http.post(url, json={"note": "hers"}, headers=alice._headers()) as answer:
+        async with alice.http.post(url, json={"note": "hers"}, headers=alice.headers()) as answer:
             token = (await answer.json())["token"]
         since = len(audited())
         at_node = Attacker(hub, "alice", "n1")

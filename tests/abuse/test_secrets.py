@@ -122,7 +122,7 @@ async def pages(walk: Walk, other: Walk) -> AsyncIterator[tuple[str, str]]:
     async with Walk.begin(walk.url, "nobody") as stranger:
         for who, paths in ((walk, PATHS), (other, PATHS), (stranger, PATHS)):
             for path in paths:
-                async with who.http.get(f"{walk.url}/{path}", headers=who._headers()) as answer:
+                async with who.http.get(f"{walk.url}/{path}", headers=who.headers()) as answer:
                     yield f"{who.person}'s page {path}, {answer.status}", await answer.text()
 
 

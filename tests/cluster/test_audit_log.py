@@ -77,7 +77,7 @@ async def test_what_is_refused_is_noted_with_who_asked(hub: LiveHub) -> None:
     async with Walk.begin(hub.url, "alice") as walk:
         await walk.log_in(hub.cluster.people["alice"].password)
         url = f"{hub.url}/hub/api/users/bob/server"
-        async with walk.http.post(url, headers=walk._headers(), json={}) as answer:
+        async with walk.http.post(url, headers=walk.headers(), json={}) as answer:
             assert answer.status in {403, 404}
             request = answer.headers["X-Request-Id"]
     line = wait_for("start asked", since, who="alice", person="bob", outcome="refused")

@@ -46,7 +46,7 @@ async def test_somebody_with_an_odd_name_logs_in_starts_uses_the_session_and_sto
         (server,) = (await walk.model())["servers"].values()
         assert server["ready"]
         tokens = f"{hub.url}/hub/api/users/{quote(odd_person)}/tokens"
-        async with walk.http.post(tokens, json={"note": "test"}, headers=walk._headers()) as answer:
+        async with walk.http.post(tokens, json={"note": "test"}, headers=walk.headers()) as answer:
             token = (await answer.json())["token"]
         who = URL(f"{hub.url}{server['url']}api/me", encoded=True)
         async with walk.http.get(who, headers={"Authorization": f"token {token}"}) as answer:

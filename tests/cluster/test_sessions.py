@@ -30,7 +30,7 @@ async def person(hub: LiveHub, name: str = "alice") -> AsyncIterator[Walk]:
 async def token(walk: Walk) -> str:
     """A token of the person's, for the REST API."""
     url = f"{walk.url}/hub/api/users/{walk.person}/tokens"
-    async with walk.http.post(url, json={"note": "test"}, headers=walk._headers()) as answer:
+    async with walk.http.post(url, json={"note": "test"}, headers=walk.headers()) as answer:
         return str((await answer.json())["token"])
 
 

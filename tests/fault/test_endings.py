@@ -51,7 +51,7 @@ async def page(walk: Walk) -> str:
 async def told(walk: Walk, path: str = ME) -> tuple[int, Any]:
     """The REST API's answer."""
     url = f"{walk.url}/hub/api/clusterhub/endings/{path}"
-    async with walk.http.get(url, headers=walk._headers()) as answer:
+    async with walk.http.get(url, headers=walk.headers()) as answer:
         return answer.status, await answer.json()
 
 

@@ -87,7 +87,7 @@ class Walk:
     async def progress(self, server: str = "") -> AsyncIterator[dict[str, Any]]:
         """The events that the waiting page gets."""
         url = f"{self._server_api(server)}/progress"
-        async with self.http.get(url, headers=self._headers(), timeout=aiohttp.ClientTimeout()) as answer:
+        async with self.http.get(url, headers=self.headers(), timeout=aiohttp.ClientTimeout()) as answer:
             if answer.status >= HTTP_ERROR:
                 raise WalkFailed(f"The progress cannot be seen: {await answer.text()}")
             async for line in answer.content:
@@ -117,11 +117,11 @@ class Walk:
         token = json.loads(_between(text, '"jupyter-config-data"', "</script>"))["token"]
         url = URL(f"{base}api/kernels/{kernel}/channels").with_query(token=token)
         async with self.http.ws_connect(url) as channel:
-            return await asyncio.wait_for(_execute(channel, code), 60), kernel
+            return await asyncio.wait_for(execute(channel, code), 60), kernel
 
     async def stop(self, server: str = "", patience: float = 60.0) -> None:
         """Presses Stop and waits until the server is gone. Raises WalkFailed."""
-        async with self.http.delete(self._server_api(server), headers=self._headers()) as answer:
+        async with self.http.delete(self._server_api(server), headers=self.headers()) as answer:
             if answer.status >= HTTP_ERROR:
                 raise WalkFailed(f"The stop was refused: {await answer.text()}")
         deadline = time.monotonic() + patience
@@ -133,7 +133,7 @@ class Walk:
     async def model(self) -> dict[str, Any]:
         """What the hub's API says of this person."""
         async with self.http.get(
-            f"{self.url}/hub/api/users/{self._escaped}", headers=self._headers()
+            f"{self.url}/hub/api/users/{self._escaped}", headers=self.headers()
         ) as answer:
             model: dict[str, Any] = await answer.json()
             if answer.status >= HTTP_ERROR:
@@ -148,7 +148,8 @@ class Walk:
     def _server_api(self, server: str) -> str:
         return f"{self.url}/hub/api/users/{self._escaped}/{'servers/' + server if server else 'server'}"
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """What the hub wants to see with a request of a page of its own."""
         return {"X-XSRFToken": self._xsrf("/hub/"), "Referer": f"{self.url}/hub/home"}
 
     def _xsrf(self, path: str) -> str:
@@ -156,7 +157,7 @@ class Walk:
         return cookies["_xsrf"].value if "_xsrf" in cookies else ""
 
 
-async def _execute(channel: Any, code: str) -> str:
+async def execute(channel: Any, code: str) -> str:
     """Sends an execute_request (Jupyter's messaging protocol) and gathers what the cell printed."""
     request = uuid.uuid4().hex
     header = {

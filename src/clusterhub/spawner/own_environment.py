@@ -87,6 +87,7 @@ def _podman(image: str, home: str) -> Sequence[str]:
     shown = [word for path in (RUNTIME, home) for word in ("--volume", f"{path}:{path}")]
     return (
         *("podman", "run", "--rm", "--network=host", "--env-host", "--userns=keep-id", "--preserve-fds=2"),
+        "--cgroups=disabled",  # it stays in those of the job, which count
         *(*shown, f"--workdir={home}", f"docker-archive:{image}", "python3"),
     )
 

@@ -23,6 +23,7 @@ import pytest
 from tornado import httpserver, web, websocket
 
 from clusterhub.hub.configure import proxy_socket
+from clusterhub.hub.demo import free_port
 from clusterhub.hub.supervise import proxy_role
 from clusterhub.session.certificate import Certificate
 from clusterhub.site.loading import parse
@@ -37,11 +38,6 @@ FORMER_RUN = session_name(TAG, "17", 0, "127.0.0.1")
 OF_MALLORY = session_name("clusterhub:hub:mallory:", "18", 0, "127.0.0.1")
 SECRET = "the-cookie-of-alice"
 HEADERS = {"Cookie": f"session={SECRET}", "Authorization": f"token {SECRET}"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

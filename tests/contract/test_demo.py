@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from clusterhub.hub.demo import free_port
+
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "scripts" / "demo"
 HUB_DIRECTORY = str(ROOT / ".demo")
@@ -17,10 +19,7 @@ HUB_DIRECTORY = str(ROOT / ".demo")
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
+    return free_port()
 
 
 @pytest.fixture(autouse=True)

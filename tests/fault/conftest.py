@@ -5,7 +5,6 @@ import contextlib
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -79,9 +78,7 @@ def running_demo(directory: Path, *, hub: str = "", cluster: str = "", profile: 
     site = demo_module.SITE.replace("[hub]\n", f"[hub]\n{hub}\n") + profile
     site = site.replace('scheduler = "local"\n', f'scheduler = "local"\n{cluster}\n')
     program = f"from clusterhub.hub import demo; demo.SITE = {site!r}; demo.main()"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = demo_module.free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", program, "--directory", directory, f"--port={port}"],
         stdout=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import secrets
@@ -26,6 +27,8 @@ from clusterhub.site.loading import load
 from clusterhub.site.schema import Site
 
 CLUSTER = "here"
+PORTS = (10_000, 32_768)
+"""Below those that systems give to connections, and to whoever asks for any port (Linux: 32768 and above)."""
 HUB_PATIENCE = 60.0
 """Seconds that the hub may take until it answers."""
 
@@ -72,7 +75,7 @@ def prepare(directory: Path, port: int) -> Site:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = SITE.format(
         port=port,
-        internal_port=_free_port(),
+        internal_port=free_port(),
         directory=directory,
         environment=sys.prefix,
         cluster=CLUSTER,
@@ -89,11 +92,15 @@ def log_of(site: Site) -> Path:
     return site.path.parent / "hub.log"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on, and that no connection takes by itself meanwhile."""
+    low, high = PORTS
+    for _ in range(100):
+        port = low + secrets.randbelow(high - low)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ClusterhubError("No port is free on this machine.", where="127.0.0.1", next="End what holds them.")
 
 
 def end_sessions(site: Site) -> None:

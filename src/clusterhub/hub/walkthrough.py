@@ -42,7 +42,9 @@ class Walk:
         """A person in front of a browser without cookies. ``url`` is the hub's public one."""
         jar = aiohttp.CookieJar(unsafe=True)  # cookies of a numeric address, such as 127.0.0.1
         timeout = aiohttp.ClientTimeout(total=60)
-        async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout) as http:
+        # Less than the proxy keeps a connection: one that it closes meanwhile must not get the next request.
+        connector = aiohttp.TCPConnector(keepalive_timeout=2)
+        async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout, connector=connector) as http:
             yield cls(url.rstrip("/"), person, http)
 
     async def log_in(self, password: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from tests import hub_site
 from tests.hub_fixture import LiveHub
+from tests.tokens import own_token
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -37,10 +38,7 @@ _SIGNED = re.compile(r"2\|1:0\|\d+:\d+\|\d+:[^|]*\|\d+:([^|]*)\|[0-9a-f]{64}")
 async def live_secrets(hub: LiveHub, walk: Walk) -> dict[str, str]:
     """By name: of the person, of their browser, of their session and of the hub."""
     secrets = {"password": hub.cluster.people[walk.person].password}
-    async with walk.http.post(
-        f"{walk.url}/hub/api/users/{walk.person}/tokens", json={"note": "scan"}, headers=walk.headers()
-    ) as answer:
-        secrets["token that the person made"] = (await answer.json())["token"]
+    secrets["token that the person made"] = await own_token(walk)
     printed, _ = await walk.run_cell(_KERNEL)
     secrets |= {f"session: {name}": value for name, value in json.loads(printed).items()}
     for cookie in walk.http.cookie_jar:

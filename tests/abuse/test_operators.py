@@ -21,6 +21,7 @@ from tests.fault.on_slurm import person
 from tests.hub_fixture import LiveHub
 from tests.hub_site import CONF_D, ENTRANTS, OPERATORS, STATE_DIRECTORY, group
 from tests.real_cluster.processes import wait_until
+from tests.tokens import own_token
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -45,10 +46,7 @@ def wait_for(since: int, **fields: object) -> dict[str, Any]:
 async def token_of(hub: LiveHub, name: str) -> str:
     """A token of the person's own, with all their rights."""
     async with person(hub, name) as walk:
-        url = f"{hub.url}/hub/api/users/{name}/tokens"
-        async with walk.http.post(url, headers=walk.headers(), json={}) as answer:
-            assert answer.status == 201, await answer.text()
-            return str((await answer.json())["token"])
+        return await own_token(walk)
 
 
 @pytest.fixture(scope="module")

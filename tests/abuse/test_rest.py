@@ -16,6 +16,7 @@ from tests.cluster.test_audit_log import audited, wait_for
 from tests.fault.on_slurm import person, server
 from tests.hub_fixture import LiveHub
 from tests.hub_site import STATE_DIRECTORY
+from tests.tokens import own_token
 
 Asked = tuple[str, str, Mapping[str, Any] | None]
 
@@ -58,9 +59,7 @@ LOOKS: tuple[str, ...] = (
 async def test_a_token_does_nothing_to_somebody_elses_session(hub: LiveHub) -> None:
     async with person(hub, "bob") as bob, person(hub, "alice") as alice:
         await bob.start({"profile": "debug"})
-        url = f"{alice.url}/hub/api/users/alice/tokens"
-        async with alice.http.post(url, json={"note": "hers"}, headers=alice.headers()) as answer:
-            token = (await answer.json())["token"]
+        token = await own_token(alice)
         since = len(audited())
         at_node = Attacker(hub, "alice", "n1")
         for method, path, body in CHANGES:

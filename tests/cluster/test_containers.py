@@ -16,6 +16,7 @@ from tests import container_images, hub_site
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import RealCluster
 from tests.real_cluster.layout import NODES
+from tests.tokens import own_token
 from yarl import URL
 
 from clusterhub.hub.walkthrough import Walk, execute
@@ -69,10 +70,7 @@ def one_version_of_control_groups(cluster: RealCluster) -> Iterator[None]:
 
 async def run(walk: Walk, code: str) -> str:
     """What code prints in a new kernel, by way of the API alone: the image is without JupyterLab."""
-    made = await walk.http.post(
-        f"{walk.url}/hub/api/users/{walk.person}/tokens", json={"note": "test"}, headers=walk.headers()
-    )
-    token = (await made.json())["token"]
+    token = await own_token(walk)
     kernels = URL(f"{walk.url}/user/{walk.person}/api/kernels")
     started = await walk.http.post(kernels, json={}, headers={"Authorization": f"token {token}"})
     kernel = (await started.json())["id"]

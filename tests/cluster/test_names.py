@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 from tests.hub_fixture import LiveHub
 from tests.real_cluster import RealCluster
 from tests.real_cluster.layout import PEOPLE, SHARED_GROUP
+from tests.tokens import own_token
 from yarl import URL
 
 from clusterhub.hub.walkthrough import Walk
@@ -45,9 +45,7 @@ async def test_somebody_with_an_odd_name_logs_in_starts_uses_the_session_and_sto
         assert hub.comment(job).endswith(f":{odd_person}:")
         (server,) = (await walk.model())["servers"].values()
         assert server["ready"]
-        tokens = f"{hub.url}/hub/api/users/{quote(odd_person)}/tokens"
-        async with walk.http.post(tokens, json={"note": "test"}, headers=walk.headers()) as answer:
-            token = (await answer.json())["token"]
+        token = await own_token(walk)
         who = URL(f"{hub.url}{server['url']}api/me", encoded=True)
         async with walk.http.get(who, headers={"Authorization": f"token {token}"}) as answer:
             assert (await answer.json())["identity"]["username"] == odd_person

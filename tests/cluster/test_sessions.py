@@ -13,6 +13,7 @@ from tests.hub_fixture import LiveHub
 from tests.hub_site import DIRECTORY
 from tests.real_cluster import hub as hub_module
 from tests.session_token import READ_TOKEN
+from tests.tokens import own_token
 
 from clusterhub.hub.walkthrough import Walk
 
@@ -25,13 +26,6 @@ async def person(hub: LiveHub, name: str = "alice") -> AsyncIterator[Walk]:
     async with Walk.begin(hub.url, name) as walk:
         await walk.log_in(hub.cluster.people[name].password)
         yield walk
-
-
-async def token(walk: Walk) -> str:
-    """A token of the person's, for the REST API."""
-    url = f"{walk.url}/hub/api/users/{walk.person}/tokens"
-    async with walk.http.post(url, json={"note": "test"}, headers=walk.headers()) as answer:
-        return str((await answer.json())["token"])
 
 
 async def until_job(hub: LiveHub, name: str) -> str:
@@ -53,7 +47,7 @@ def clusterhub(hub: LiveHub, *arguments: str) -> tuple[int, str]:
 
 async def test_two_starts_at_once_make_one_job(hub: LiveHub) -> None:
     async with person(hub, "bob") as walk:
-        key = await token(walk)
+        key = await own_token(walk)
     asked = [
         asyncio.to_thread(hub.api, "POST", "users/bob/server", {"profile": "held"}, key) for _ in range(2)
     ]
@@ -65,7 +59,7 @@ async def test_two_starts_at_once_make_one_job(hub: LiveHub) -> None:
 
 async def test_a_queued_job_keeps_its_place_when_the_hub_is_killed(hub: LiveHub) -> None:
     async with person(hub, "bob") as walk:
-        key = await token(walk)
+        key = await own_token(walk)
     assert hub.api("POST", "users/bob/server", {"profile": "held"}, key)[0] == 202
     job = await until_job(hub, "bob")
     hub.kill()
@@ -143,7 +137,7 @@ async def test_the_rest_api_takes_no_choice_that_the_page_would_not(
     hub: LiveHub, options: dict[str, object], sentence: str
 ) -> None:
     async with person(hub) as walk:
-        key = await token(walk)
+        key = await own_token(walk)
     status, body = await asyncio.to_thread(hub.api, "POST", "users/alice/server", options, key)
     assert status == 400, body
     assert re.search(sentence, body["message"])

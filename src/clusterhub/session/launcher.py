@@ -68,9 +68,6 @@ NO_JUPYTER = 85
 NO_TICKET = 86
 """The ticket could not be made or read on this node."""
 
-DIRECTORY = "CLUSTERHUB_DIRECTORY"
-"""Names the directory in which the session starts; the job script leaves it before it looks for programs."""
-
 REQUEST_TIMEOUT = 20.0
 """Seconds."""
 
@@ -366,6 +363,7 @@ def serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     modules = load_modules(files)
     modules["imports"].ahead()
     server = modules["elsewhere" if "own" in settings else "server"]
+    modules["runtime"].enter_directory()
     with modules["runtime"].own_directory() as runtime:
         server.serve(listener, reply(), settings, runtime, files)
 
@@ -382,22 +380,9 @@ def keep_memory_private() -> None:
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE, which ends with an exec
 
 
-def enter_directory() -> None:
-    """Goes to where the session starts, or stays where everybody may be."""
-    directory = os.environ.pop(DIRECTORY, None)
-    if directory is not None:
-        try:
-            os.chdir(directory)
-        except OSError as error:
-            say("%s cannot be entered: %s" % (directory, error.strerror))
-        else:
-            os.environ["PWD"] = directory
-
-
 def main() -> int:
     """Starts the session; the exit code says why it could not."""
     keep_memory_private()
-    enter_directory()
     # Until Jupyter sets its own: a job that is cancelled while it starts tidies up behind itself, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

@@ -1,4 +1,4 @@
-"""The session's own directory on its node: made, filled with what Jupyter is to find there, and removed."""
+"""The session's directories on its node: its own, with what Jupyter is to find there, and where it starts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .launcher import say
+
+DIRECTORY = "CLUSTERHUB_DIRECTORY"
+"""Names the directory in which the session starts; the job script leaves it before it looks for programs."""
 EXTENSION = "clusterhub-session"
 """The name of our extension of JupyterLab, whose files are in ``lab``."""
 
 LONGEST_TEMPORARY = 107 - len("/clusterhub-12345678/kernel-12345678-1234-1234-1234-123456789012-ipc-99")
 """Bytes that the path of a temporary directory may have for a kernel's sockets in it: unix(7) allows 107."""
+
+
+def enter_directory() -> None:
+    """Goes to where the session starts, or stays where everybody may be."""
+    directory = os.environ.pop(DIRECTORY, None)
+    if directory is not None:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            say("%s cannot be entered: %s" % (directory, error.strerror))
+        else:
+            os.environ["PWD"] = directory
 
 
 @contextlib.contextmanager

@@ -254,8 +254,8 @@ class Clusters:
         """
         watch = self[cluster].watch
         looked = watch.good_since
-        does = time.monotonic() - looked < LOOK_AGE and self.submissions.are_shown(tag, looked)
-        if does and self._live(watch.snapshot, cluster, tag) is None:
+        tells = time.monotonic() - looked < LOOK_AGE and self.submissions.are_shown(tag, looked)
+        if tells and self._live(watch.snapshot, cluster, tag) is None:
             return None
         snapshot = await watch.refresh()
         if snapshot.error is not None:

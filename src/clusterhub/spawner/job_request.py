@@ -14,7 +14,8 @@ from typing import Any
 from clusterhub.privileged.broker import Account
 from clusterhub.schedulers.model import Gpus, JobRequest, Memory
 from clusterhub.session.elsewhere import LAUNCHER
-from clusterhub.session.launcher import DIRECTORY, NO_ENVIRONMENT
+from clusterhub.session.launcher import NO_ENVIRONMENT
+from clusterhub.session.runtime import DIRECTORY
 from clusterhub.site.profile import in_home
 from clusterhub.site.schema import Cluster, Environment, Profile, Site
 from clusterhub.spawner.options import Choice

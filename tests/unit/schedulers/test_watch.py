@@ -25,6 +25,12 @@ from .clocks import FakeClock
 from .table import RUNNING, Table
 
 
+async def insist(watch: Watch) -> None:
+    """Wants a fresh look, again and again."""
+    while True:
+        await watch.refresh()
+
+
 async def test_the_first_look_is_made_at_once_and_the_next_after_the_interval(
     watch: Watch, table: Table, clock: FakeClock
 ) -> None:
@@ -124,11 +130,7 @@ async def test_many_who_want_a_fresh_look_share_one(watch: Watch, table: Table, 
 async def test_the_cap_holds_however_often_a_fresh_look_is_wanted(
     watch: Watch, table: Table, clock: FakeClock
 ) -> None:
-    async def insist() -> None:
-        while True:
-            await watch.refresh()
-
-    insisting = [asyncio.create_task(insist()) for _ in range(5)]
+    insisting = [asyncio.create_task(insist(watch)) for _ in range(5)]
     with watch.urgent():
         for _ in range(60):  # step by step, so that the burst is spent and not saved up
             await clock.advance(1)
@@ -141,11 +143,7 @@ async def test_the_cap_holds_however_often_a_fresh_look_is_wanted(
 
 
 async def test_the_cap_holds_with_every_fault_at_once(watch: Watch, table: Table, clock: FakeClock) -> None:
-    async def insist() -> None:
-        while True:
-            await watch.refresh()
-
-    insisting = [asyncio.create_task(insist()) for _ in range(50)]
+    insisting = [asyncio.create_task(insist(watch)) for _ in range(50)]
     faults: list[Exception | None] = [SchedulerError("garbage"), RuntimeError("a mistake"), None, None]
     looks, questions = [0], [0]
     with watch.urgent():
@@ -209,11 +207,7 @@ async def test_while_looks_take_all_that_they_may_an_ending_is_asked_about_at_on
 ) -> None:
     """With one budget for both, what one look leaves the next takes."""
 
-    async def insist() -> None:
-        while True:
-            await watch.refresh()
-
-    insisting = asyncio.create_task(insist())
+    insisting = asyncio.create_task(insist(watch))
     await clock.advance(60)
     table.jobs = {}
     table.accounts = {"7": Job("7", JobState.ENDED, outcome=Outcome.COMPLETED)}
